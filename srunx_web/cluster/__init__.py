@@ -1,0 +1,1 @@
+"""Slurm, or what stands in for it, and the ways to reach it."""

@@ -1,0 +1,46 @@
+"""What a scheduler can do: the seam where Slurm and the embedded executor are alike."""
+
+from typing import Protocol
+
+from ..core.model import Job, Node, Partition, Submission
+from .shell import Shell
+
+
+class Scheduler(Protocol):
+    """A queue of jobs. Every call has a deadline and raises NotConnected when there is no answer,
+    SlurmFailed with the scheduler's own words when it refuses."""
+
+    shell: Shell
+
+    def queue(self, mine: bool) -> list[Job]:
+        """The jobs it has in memory, finished ones too; of this user only, or of everyone."""
+
+    def jobs(self, ids: list[int]) -> dict[int, Job]:
+        """What is known of these jobs, in memory or accounting, in one batched call; unknown ones are left out.
+
+        The id of an array answers for its still pending tasks; tasks have ids of their own.
+        """
+
+    def array(self, array_id: int) -> list[Job]:
+        """Every record of an array: finished, running and pending tasks."""
+
+    def submit(self, submission: Submission) -> int:
+        """Hand in a script and return its id; SlurmFailed when refused, Uncertain when nobody can tell."""
+
+    def check(self, submission: Submission) -> str:
+        """What the scheduler says of this script without taking it; SlurmFailed when it would refuse."""
+
+    def find(self, tags: list[str]) -> dict[str, int]:
+        """The ids of submissions that carry these tags, as far as a witness knows them."""
+
+    def cancel(self, ids: list[str]) -> None:
+        """Cancel jobs, arrays (123) and tasks (123_4); finished ones are left as they are; SlurmFailed."""
+
+    def script(self, job: Job) -> str | None:
+        """The script a job was submitted with, or None when it is not kept."""
+
+    def partitions(self) -> list[Partition]:
+        """The partitions this user may see."""
+
+    def nodes(self) -> list[Node]:
+        """Every node once, whatever the number of its partitions."""

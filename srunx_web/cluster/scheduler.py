@@ -11,12 +11,15 @@ class Scheduler(Protocol):
     SlurmFailed with the scheduler's own words when it refuses."""
 
     shell: Shell
+    floor: float  # seconds between two questions about the queue; no setting lowers it
+    limited: bool  # whether the controller told us to ask less often, at the last call of queue
 
     def queue(self, mine: bool) -> list[Job]:
         """The jobs it has in memory, finished ones too; of this user only, or of everyone."""
 
     def jobs(self, ids: list[int]) -> dict[int, Job]:
-        """What is known of these jobs, in memory or accounting, in one batched call; unknown ones are left out.
+        """What is known of these jobs, in memory or accounting, in one batched call; those that nobody knows are
+        left out, and when a witness that would know does not answer it is SlurmFailed.
 
         The id of an array answers for its still pending tasks; tasks have ids of their own.
         """

@@ -1,16 +1,16 @@
 """What can go wrong, each with the HTTP status that says so.
 
-    Problem
-    ├── BadRequest    400
-    ├── Unauthorized  401
-    ├── Denied        403
-    ├── NotFound      404
-    ├── Conflict      409
-    ├── TooLarge      413
-    ├── Invalid       422
-    ├── SlurmFailed   502   Slurm answered, and refused or failed; detail carries its own words
-    │   └── Uncertain       a submission whose end is not known: it may have reached Slurm
-    └── NotConnected  503   no answer: not configured, unreachable, too slow
+Problem
+├── BadRequest    400
+├── Unauthorized  401
+├── Denied        403
+├── NotFound      404
+├── Conflict      409
+├── TooLarge      413
+├── Invalid       422
+├── SlurmFailed   502   Slurm answered, and refused or failed; detail carries its own words
+│   └── Uncertain       a submission whose end is not known: it may have reached Slurm
+└── NotConnected  503   no answer: not configured, unreachable, too slow
 """
 
 

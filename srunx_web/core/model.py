@@ -18,7 +18,7 @@ class Job(NamedTuple):
     name: str = ""
     user: str = ""
     account: str | None = None
-    partition: str | None = None
+    partition: str = ""  # of a waiting job: several with commas between
     state: str = states.UNKNOWN
     reason: str | None = None
     nodes: int = 1
@@ -35,7 +35,7 @@ class Job(NamedTuple):
     priority: int | None = None
     dependency: str | None = None
     work_dir: str | None = None
-    stdout: str | None = None  # the whole path
+    stdout: str | None = None  # as Slurm gives it, %j and all; core.script.log_paths makes a path of it
     stderr: str | None = None  # None: the same file as stdout
     comment: str | None = None
 
@@ -45,6 +45,11 @@ class Job(NamedTuple):
         if self.task is not None:
             return f"{self.array_id}_{self.task}"
         return f"{self.array_id}_[{self.tasks}]" if self.tasks else str(self.id)
+
+    @property
+    def cancel_label(self) -> str:
+        """Its id as scancel takes it, which knows no throttle: 123_[4-9]."""
+        return f"{self.array_id}_[{self.tasks.partition('%')[0]}]" if self.tasks else self.label
 
     @property
     def is_terminal(self) -> bool:

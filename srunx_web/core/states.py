@@ -26,7 +26,7 @@ def kind(state: str) -> str:
         return "failed"
     if state == COMPLETED:
         return "done"
-    if state == CANCELLED or state == "REVOKED":
+    if state in (CANCELLED, "REVOKED"):
         return "cancelled"
     if state in _WAITING:
         return "waiting"

@@ -1,0 +1,174 @@
+"""What the embedded executor makes of a submission, and what it refuses, in sbatch's words."""
+
+import json
+import os
+import time
+
+from ..core import request
+from ..core.errors import Invalid, SlurmFailed
+from ..core.model import Submission
+from ..core.request import Request
+from ..core.script import complaint, directives
+from .local.spool import Spool
+from .shell import is_scrubbed
+from .slurm import TAG
+
+PARTITION = "local"
+_FAILED = "Batch job submission failed: "
+_IMPOSSIBLE = _FAILED + "Requested node configuration is not available"
+_REFUSED = {
+    "constraint": _FAILED + "Invalid feature specification",
+    "licenses": _FAILED + "Invalid license specification",
+    "reservation": _FAILED + "Requested reservation is invalid",
+    "begin": "--begin is not possible here: a job starts when there is room for it",
+    "deadline": "--deadline is not possible here",
+    "clusters": "--clusters is not possible here: jobs run on this machine",
+}
+_OPEN_MODES = {"append": True, "a": True, "truncate": False, "t": False}
+_YES = {"yes": True, "no": False}
+
+
+def admitted(submission: Submission, node: dict, user: str) -> tuple[dict, dict[str, bytes]]:
+    """The record of a submission for the spool, and its files; Invalid, SlurmFailed."""
+    script = _encoded(submission)
+    if words := complaint(submission.script):
+        raise SlurmFailed(f"sbatch failed: {words}")
+    options = _options(submission)
+    try:
+        _check_place(options, node)
+        asked = _fitting(options, node)
+        record = _record(options, asked, user)
+        inherited = {name: value for name, value in os.environ.items() if not is_scrubbed(name)}
+        environ = request.exported(options.get("export", "ALL"), inherited)
+    except ValueError as error:
+        raise refusal(str(error)) from None
+    environ |= _variables(record, asked, node)
+    return record, {"script": script, "environ": json.dumps(environ).encode()}
+
+
+def refusal(words: str) -> SlurmFailed:
+    """sbatch's error lines as ours."""
+    return SlurmFailed("sbatch failed: " + "\n".join(f"sbatch: error: {line}" for line in words.split("\n")))
+
+
+def check_dependencies(record: dict, spool: Spool) -> None:
+    """SlurmFailed when it is to wait for what never was, as in Slurm 24.11: older ones would run it at once."""
+    for _, label in record["terms"]:
+        id_, _, index = label.partition("_")
+        if label and not spool.family(int(id_), int(index) if index else None):
+            raise refusal(_FAILED + "Job dependency problem")
+
+
+def _encoded(submission: Submission) -> bytes:
+    if "\0" in submission.script:
+        raise Invalid("the script holds a NUL character, which sbatch can't read")
+    if any("\0" in text for text in submission if text):
+        raise Invalid("a NUL character can't be part of a name or a folder")
+    try:
+        return submission.script.encode()
+    except UnicodeEncodeError:
+        raise Invalid("the script holds an unpaired surrogate, which is no character") from None
+
+
+def _options(submission: Submission) -> dict[str, str]:
+    """The script's options, and over them those of the submission."""
+    options = directives(submission.script)
+    own = {"job-name": submission.name, "chdir": submission.work_dir, "dependency": submission.dependency}
+    options |= {name: value for name, value in own.items() if value}
+    if submission.dependency:
+        options["kill-on-invalid-dep"] = "yes"
+    if submission.tag:
+        options["comment"] = f"{TAG}{submission.tag} {options.get('comment', '')}".rstrip()
+    return options
+
+
+def _check_place(options: dict[str, str], node: dict) -> None:
+    """ValueError for what this machine is not, or can't do."""
+    for name in options.get("partition", PARTITION).split(","):
+        if name != PARTITION:
+            raise ValueError(f"invalid partition specified: {name}\n{_FAILED}Invalid partition name specified")
+    if options.get("nodelist", node["name"]) != node["name"]:
+        raise ValueError(_FAILED + "Invalid node name specified")
+    if node["name"] in options.get("exclude", "").split(","):
+        raise ValueError(_IMPOSSIBLE)
+    for name, words in _REFUSED.items():
+        if name in options:
+            raise ValueError(words)
+
+
+def _fitting(options: dict[str, str], node: dict) -> Request:
+    """What is asked for; ValueError when this machine will never have it."""
+    asked = request.request(options)
+    if "exclusive" in options:
+        asked = asked._replace(cpus=max(asked.cpus, node["cpus"]))
+    asked = asked._replace(memory=node["memory"] if asked.memory == 0 else asked.memory)
+    if (asked.memory or 0) > node["memory"]:
+        raise ValueError(f"Memory specification can not be satisfied\n{_IMPOSSIBLE}")
+    if asked.nodes > 1 or asked.cpus > node["cpus"] or asked.gpus > len(node["gpus"]):
+        raise ValueError(_IMPOSSIBLE)
+    return asked
+
+
+def _record(options: dict[str, str], asked: Request, user: str) -> dict:
+    any_term, terms = request.dependency(options.get("dependency", ""))
+    indices, throttle = request.array(options["array"]) if "array" in options else ([], None)
+    return {
+        "name": options.get("job-name") or "sbatch",
+        "user": user,
+        "account": options.get("account"),
+        "partition": PARTITION,
+        "comment": options.get("comment"),
+        "work_dir": os.path.join(os.path.expanduser("~"), options.get("chdir", "")).rstrip("/") or "/",
+        "cpus": asked.cpus,
+        "gpus": asked.gpus,
+        "memory": asked.memory or 0,
+        "tres": _tres(asked),
+        "time_limit": asked.time_limit,
+        "submit_time": int(time.time()),
+        "stdin": _file(options.get("input")) or "/dev/null",
+        "stdout": _file(options.get("output")) or ("slurm-%A_%a.out" if indices else "slurm-%j.out"),
+        "stderr": _file(options.get("error")),
+        "append": _choice(options, "open-mode", _OPEN_MODES),
+        "hold": "hold" in options,
+        "kill": _choice(options, "kill-on-invalid-dep", _YES),
+        "any_term": any_term,
+        "terms": terms,
+        "throttle": throttle,
+        **({"array": indices} if indices else {}),
+    }
+
+
+def _tres(asked: Request) -> str:
+    memory = f",mem={asked.memory}M" if asked.memory else ""
+    return f"cpu={asked.cpus}{memory},node=1" + (f",gres/gpu={asked.gpus}" if asked.gpus else "")
+
+
+def _file(pattern: str | None) -> str | None:
+    return "/dev/null" if pattern and pattern.lower() == "none" else pattern
+
+
+def _choice(options: dict[str, str], name: str, values: dict[str, bool]) -> bool:
+    text = options.get(name)
+    if text is not None and text not in values:
+        raise ValueError(f"Invalid --{name} specification")
+    return values[text] if text else False
+
+
+def _variables(record: dict, asked: Request, node: dict) -> dict[str, str]:
+    """What Slurm puts in a job's environment, as far as it is known before the job has its id."""
+    values = {
+        "JOB_NAME": record["name"], "JOB_PARTITION": PARTITION, "JOB_NODELIST": node["name"], "NODELIST": node["name"],
+        "JOB_NUM_NODES": 1, "NNODES": 1, "NTASKS": asked.tasks, "NPROCS": asked.tasks,
+        "TASKS_PER_NODE": asked.tasks, "CPUS_PER_TASK": asked.cpus_per_task, "CPUS_ON_NODE": asked.cpus,
+        "JOB_CPUS_PER_NODE": asked.cpus, "SUBMIT_DIR": record["work_dir"], "SUBMIT_HOST": node["name"],
+        "PROCID": 0, "LOCALID": 0, "NODEID": 0, "GTIDS": 0, "JOB_USER": record["user"], "JOB_UID": os.geteuid(),
+        "JOB_GID": os.getegid(), "CLUSTER_NAME": "embedded",
+    }  # fmt: skip
+    if record["memory"]:
+        values["MEM_PER_NODE"] = record["memory"]
+    if indices := record.get("array"):
+        step = indices[1] - indices[0] if len(indices) > 1 else 1
+        values |= {"ARRAY_TASK_COUNT": len(indices), "ARRAY_TASK_MIN": indices[0], "ARRAY_TASK_MAX": indices[-1],
+                   "ARRAY_TASK_STEP": step}  # fmt: skip
+    own = {f"SLURM_{name}": str(value) for name, value in values.items()}
+    return own | {"SLURMD_NODENAME": node["name"], "ENVIRONMENT": "BATCH"}

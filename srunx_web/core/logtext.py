@@ -1,0 +1,42 @@
+"""Logs as text that can be shown: harmless, with progress bars as their last state."""
+
+import re
+
+# ECMA-48: control sequences, operating system commands, and other two-character escapes
+_ESCAPES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)?|[PX^_][^\x1b]{0,4096}\x1b\\|[ -/]*[0-~])"
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_BACKSPACE = re.compile(r"[^\b\n]\b")
+# Lines that say why a job failed, for grep -E -i
+ERROR_PATTERN = (
+    r"(^|[^[:alnum:]_])([[:alnum:]]*error|exception|traceback|fatal|panic|segmentation fault|core dumped"
+    r"|out of memory|oom-kill|killed|no such file|permission denied|command not found|cannot allocate"
+    r"|nan loss|time limit|aborted|assertion failed)([^[:alnum:]_]|$)"
+)
+PARTIAL_LIMIT = 8192  # bytes of a line without an end that are kept back for more
+
+
+def split_partial(data: bytes) -> tuple[bytes, bytes]:
+    """(whole lines, the begun line after them); a begun line that is too long counts as whole."""
+    whole, newline, partial = data.rpartition(b"\n")
+    if len(partial) > PARTIAL_LIMIT:
+        return data, b""
+    return whole + newline, partial
+
+
+def clean(data: bytes) -> str:
+    """Text without escapes and controls; of what a carriage return overwrote, only the last state."""
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+    text = _ESCAPES.sub("", text)
+    if "\r" in text:
+        text = "\n".join(_last_state(line) for line in text.split("\n"))
+    while "\b" in text and (shorter := _BACKSPACE.sub("", text)) != text:
+        text = shorter
+    return _CONTROLS.sub("\ufffd", text)
+
+
+def _last_state(line: str) -> str:
+    """What a terminal would show of a line with carriage returns."""
+    states = [state for state in line.split("\r") if state]
+    return states[-1] if states else ""

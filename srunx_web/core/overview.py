@@ -1,0 +1,55 @@
+"""One person's jobs at one glance: what needs them, what runs, what waits, what ended."""
+
+from typing import NamedTuple
+
+from . import states
+from .listing import Row
+from .model import Job
+
+DAY = 24 * 3600
+NEAR_LIMIT = 0.9
+STUCK = frozenset(
+    {"DependencyNeverSatisfied", "PartitionTimeLimit", "PartitionNodeLimit", "JobHeldAdmin", "BadConstraints"}
+)
+
+
+class Overview(NamedTuple):
+    """Rows by what they mean to their owner; `attention` comes with a reason each."""
+
+    attention: list[tuple[Row, str]]
+    running: list[Row]
+    waiting: list[Row]
+    ended: list[Row]
+
+
+def overview(rows: list[Row], now: float) -> Overview:
+    """Sort the rows of one person; `now` in seconds since the epoch."""
+    attention = [(row, reason) for row in rows if (reason := _attention(row, now))]
+    running = [row for row in rows if _kind(row) == "running"]
+    waiting = [row for row in rows if _kind(row) == "waiting"]
+    ended = [row for row in rows if row.job.is_terminal and (row.job.end_time or 0) > now - DAY]
+    ended.sort(key=lambda row: -row.job.end_time)
+    return Overview(attention, running, waiting, ended)
+
+
+def _kind(row: Row) -> str:
+    return states.kind(row.job.state)
+
+
+def _attention(row: Row, now: float) -> str:
+    """Why somebody should look at it, or ""."""
+    job = row.job
+    failed = [
+        task for task in row.tasks or (job,) if task.state in states.FAILURES and (task.end_time or 0) > now - DAY
+    ]
+    if failed:
+        return _failure(failed) if row.tasks else failed[0].state
+    if job.state == states.RUNNING and job.time_limit and (job.elapsed(now) or 0) > NEAR_LIMIT * job.time_limit:
+        return "close to its time limit"
+    if job.state == states.PENDING and (job.reason or "").split(",")[0] in STUCK:
+        return "can't start as it is"
+    return "lost: nobody knows how it ended" if job.state == states.UNKNOWN else ""
+
+
+def _failure(failed: list[Job]) -> str:
+    return f"{len(failed)} {'task' if len(failed) == 1 else 'tasks'} failed"

@@ -1,0 +1,43 @@
+"""The Dashboard: what of mine needs me, runs, waits; where there is room."""
+
+import time
+
+from flask import Blueprint, render_template, request
+
+from ..core.listing import Filter
+from ..core.overview import overview
+from ..current import cluster
+from ..services import resources
+from ..services.cluster import PAGE_WAIT, prime
+from .jobs import BOOT
+
+blp = Blueprint("dashboard", __name__)
+ALL = 100_000
+
+
+@blp.get("/")
+def index():
+    """The page."""
+    return render_template("dashboard.html", **_state())
+
+
+@blp.get("/dashboard/rows")
+def rows():
+    """What changes of it; 204 when nothing has."""
+    state = _state()
+    if state["version"] == request.args.get("v"):
+        return "", 204
+    return render_template("_dashboard.html", **state)
+
+
+def _state() -> dict:
+    here = cluster()
+    prime(here.mine, here.nodes, here.partitions)
+    view, nodes = here.queue(mine=True), here.nodes.read(PAGE_WAIT)
+    mine = here.table(view, mine=True).page(Filter(), size=ALL).rows
+    partitions = here.partitions.read(PAGE_WAIT).value or []
+    return {
+        "view": view, "overview": overview(mine, time.time()),
+        "uses": resources.uses(nodes.value or [], partitions, []),
+        "version": f"{BOOT}.{here.key}.{view.version}.{nodes.version}",
+    }  # fmt: skip

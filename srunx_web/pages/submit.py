@@ -1,0 +1,54 @@
+"""The Submit page: a script, a form that writes its #SBATCH lines, a check before."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+
+from ..core.errors import Problem
+from ..current import cluster, work_dir
+from ..services import jobs
+from ..services.cluster import PAGE_WAIT
+
+blp = Blueprint("submit", __name__, url_prefix="/jobs/new")
+EXAMPLE = """#!/bin/bash
+#SBATCH --job-name=hello
+#SBATCH --time=10:00
+
+echo "Hello from $(hostname)"
+sleep 30
+"""
+# (label, the option it writes, an example)
+FIELDS = (
+    ("Nodes", "nodes N", "1"), ("Tasks", "ntasks n", "1"), ("GPUs", "gpus G", "1"),
+    ("CPUs a task", "cpus-per-task c", "4"), ("Memory a node", "mem", "16G"), ("Time limit", "time t", "1:00:00"),
+)  # fmt: skip
+
+
+@blp.get("")
+def new():
+    """The form; `like` names a job whose script it starts with."""
+    like = request.args.get("like", "")
+    text = EXAMPLE
+    if like:
+        text = jobs.script(cluster(), jobs.show(cluster(), like), 5) or ""
+        if not text:
+            flash(f"The script of job {like} is not kept; paste it here")
+    return _form(text, like=like)
+
+
+@blp.post("")
+def create():
+    """Submit, or only check; a refusal is shown beside the form, with nothing lost."""
+    text = request.form.get("script", "").replace("\r\n", "\n")
+    name = request.form.get("name", "").strip() or None
+    try:
+        if request.form.get("check"):
+            return _form(text, name=name, said=jobs.check(cluster(), text, name, work_dir()))
+        job_id = jobs.submit(cluster(), text, name, work_dir())
+    except Problem as fault:
+        return _form(text, name=name, problem=fault), fault.status
+    flash(f"Submitted as job {job_id}")
+    return redirect(url_for("job_pages.show", label=job_id), 303)
+
+
+def _form(text: str, **more) -> str:
+    partitions = [partition.name for partition in cluster().partitions.read(PAGE_WAIT).value or []]
+    return render_template("jobs/new.html", script=text, FIELDS=FIELDS, partitions=partitions, **more)

@@ -1,0 +1,108 @@
+"""A cluster as the services see it: its scheduler, and the answers that all readers share."""
+
+import time
+from typing import TypeVar
+
+from peewee import OperationalError
+
+from ..cluster.feed import Calls, Feed, View
+from ..cluster.scheduler import Scheduler
+from ..core.errors import NotConnected
+from ..core.listing import Table
+from ..core.model import Job, Node, Partition
+from .records import Records
+
+T = TypeVar("T")
+# Seconds between two questions to the controller; no setting lowers them. That of the queue is the scheduler's.
+NODES_FLOOR = 5  # one sinfo is several questions to the controller
+PARTITIONS_FLOOR = 60
+PAGE_WAIT = 0.5  # a page shows what is known rather than let its reader wait
+API_WAIT = 2
+FIRST_PAGE_WAIT = 2  # when nothing is known yet
+FIRST_WAIT = 10
+STALE_SECONDS = 30  # older than this is no answer for a program
+
+
+class Cluster:
+    """One scheduler under one key, by which the database tells its jobs from those of other clusters."""
+
+    def __init__(self, key: str, kind: str, title: str, scheduler: Scheduler):
+        self.key = key
+        self.kind = kind  # ssh, slurm, embedded
+        self.title = title
+        self.scheduler = scheduler
+        self.records = Records(key)
+        self.calls = Calls()
+        self.disk_problem: str | None = None
+        self.in_queue: set[int] = set()  # ids that the last answer about mine showed
+        self.mine: Feed[list[Job]] = Feed(self._ask_mine, scheduler.floor, self._is_limited)
+        self.everyone: Feed[list[Job]] = Feed(self._ask_everyone, scheduler.floor, self._is_limited)
+        self.nodes: Feed[list[Node]] = Feed(scheduler.nodes, min(NODES_FLOOR, 5 * scheduler.floor))
+        self.partitions: Feed[list[Partition]] = Feed(scheduler.partitions, PARTITIONS_FLOOR)
+        self.rendered: tuple[float, bytes] | None = None  # the API's list as JSON, and the time of its answer
+        self._tables: dict[bool, tuple[list[Job], Table]] = {}
+
+    @property
+    def user(self) -> str:
+        """The name we have there."""
+        return self.scheduler.shell.user
+
+    def queue(self, mine: bool, wait: float = PAGE_WAIT) -> View[list[Job]]:
+        """The jobs in the queue and those that ended lately; before the first answer, those on record."""
+        feed = self.mine if mine else self.everyone
+        view = feed.read(FIRST_PAGE_WAIT if feed.last.at is None and wait else wait)
+        if view.at is None:
+            jobs, at = self.records.last_known()
+            return View(jobs, at, 0, view.problem) if jobs else view
+        return view
+
+    def table(self, view: View[list[Job]], mine: bool) -> Table:
+        """The view's jobs as a table, made once for each answer."""
+        jobs = view.value or []
+        known = self._tables.get(mine)
+        if known is None or known[0] is not jobs:
+            known = self._tables[mine] = (jobs, Table(jobs))
+        return known[1]
+
+    def changed(self) -> None:
+        """Something was submitted or cancelled: what is known of the queue is old."""
+        self.mine.expire()
+        self.everyone.expire()
+
+    def _ask_mine(self) -> list[Job]:
+        jobs = self.scheduler.queue(mine=True)
+        self.in_queue = {job.id for job in jobs}
+        self._write(jobs)
+        return self.records.merged(jobs, time.time())
+
+    def _ask_everyone(self) -> list[Job]:
+        return self.records.merged(self.scheduler.queue(mine=False), time.time())
+
+    def _write(self, jobs: list[Job]) -> None:
+        """A full disk must not hide the queue; it is told beside it."""
+        try:
+            self.records.write(jobs, time.time())
+            self.disk_problem = None
+        except OperationalError as fault:
+            self.disk_problem = f"What is seen can't be recorded: {fault}. Look at the disk of the state folder."
+
+    def _is_limited(self) -> bool:
+        return self.scheduler.limited
+
+
+def prime(*feeds: Feed) -> None:
+    """Ask all of these at once, so that the waits that follow go by together."""
+    for feed in feeds:
+        feed.read(0)
+
+
+def fresh(feed: Feed[T], host: str) -> View[T]:
+    """What a program may be told: an answer of the last seconds, or the problem that stands in its way."""
+    view = feed.read(FIRST_WAIT if feed.last.at is None else API_WAIT)
+    if view.problem:
+        raise view.problem
+    if view.at is None:
+        raise NotConnected(f"No answer from {host} yet; ask again in a moment")
+    if time.time() - view.at > STALE_SECONDS:
+        raise NotConnected(f"No answer from {host} for {time.time() - view.at:.0f} s")
+    return view

@@ -1,0 +1,123 @@
+"""The database: one SQLite file, its tables, its migrations."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from peewee import AutoField, BigIntegerField, FloatField, IntegerField, Model, SqliteDatabase, TextField
+
+from .core.model import Job
+
+db = SqliteDatabase(None)
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "lustre", "gpfs", "beegfs", "cifs", "smb3", "fuse.sshfs", "afs", "ceph", "panfs"}
+
+
+class JobRow(Model):
+    """A job seen or submitted. What Slurm says of it stands in columns named as in `core.model.Job`.
+
+    `job_id` is null from the moment a submission is decided until its id is known; `gone_at` is set when Slurm
+    has forgotten the job and nobody can say how it ended.
+    """
+
+    id = AutoField()
+    cluster = TextField()
+    job_id = BigIntegerField(null=True)
+    array_id = BigIntegerField(null=True)
+    task = IntegerField(null=True)
+    tasks = TextField(null=True)
+    name = TextField()
+    user = TextField()
+    account = TextField(null=True)
+    partition = TextField()
+    state = TextField()
+    reason = TextField(null=True)
+    nodes = IntegerField()
+    cpus = IntegerField()
+    gpus = IntegerField()
+    memory = IntegerField(null=True)
+    tres = TextField()
+    node_list = TextField()
+    time_limit = IntegerField(null=True)
+    submit_time = IntegerField(null=True)
+    start_time = IntegerField(null=True)
+    end_time = IntegerField(null=True)
+    exit_code = TextField(null=True)
+    priority = IntegerField(null=True)
+    dependency = TextField(null=True)
+    work_dir = TextField(null=True)
+    stdout = TextField(null=True)
+    stderr = TextField(null=True)
+    comment = TextField(null=True)
+    tag = TextField(null=True, unique=True)
+    script = TextField(null=True)
+    source = TextField(null=True)
+    attempted_at = FloatField(null=True)
+    seen_at = FloatField()
+    gone_at = FloatField(null=True)
+
+    class Meta:
+        database = db
+        table_name = "job"
+        indexes = ((("cluster", "job_id"), True), (("cluster", "state"), False), (("cluster", "end_time"), False))
+
+    @property
+    def job(self) -> Job:
+        """The row as Slurm's record."""
+        return Job(self.job_id, *(getattr(self, name) for name in Job._fields[1:]))
+
+
+def _first(database: SqliteDatabase) -> None:
+    """Jobs seen and submitted."""
+    database.create_tables([JobRow])
+
+
+MIGRATIONS: list[Callable[[SqliteDatabase], None]] = [_first]
+
+
+def open_database(path: Path) -> None:
+    """Open the file (0600), made when missing, and bring its tables up to date.
+
+    Before a migration the file is copied beside itself, as NAME.before-VERSION.
+    """
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    journal = "truncate" if file_system(path) in NETWORK_FILE_SYSTEMS else "wal"
+    pragmas = {"journal_mode": journal, "busy_timeout": 5000, "foreign_keys": 1, "synchronous": "normal"}
+    db.init(str(path), pragmas=pragmas)
+    with connected():
+        version = db.execute_sql("PRAGMA user_version").fetchone()[0]
+        if 0 < version < len(MIGRATIONS):
+            _copy(path, path.with_name(f"{path.name}.before-{version + 1}"))
+        for number, migrate in enumerate(MIGRATIONS[version:], version + 1):
+            with db.atomic("IMMEDIATE"):
+                migrate(db)
+                db.execute_sql(f"PRAGMA user_version = {number}")
+
+
+def _copy(path: Path, target: Path) -> None:
+    with sqlite3.connect(path) as source, contextlib.closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+    shutil.copymode(path, target)
+
+
+@contextlib.contextmanager
+def connected() -> Iterator[None]:
+    """A connection for this thread while the block lasts; inside another one, that one."""
+    opened = db.connect(reuse_if_open=True)
+    try:
+        yield
+    finally:
+        if opened:
+            db.close()
+
+
+def file_system(path: Path) -> str:
+    """The type of the file system that holds `path`, as in /proc/mounts; "" where that can't be told."""
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    except OSError:
+        return ""
+    above = {str(path.absolute()), *map(str, path.absolute().parents)}
+    return max(((len(point), kind) for point, kind in mounts if point in above), default=(0, ""))[1]

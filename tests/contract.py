@@ -1,0 +1,329 @@
+"""What every Scheduler does. Its tests inherit this and bring `scheduler`, `folder` (an empty one of its user, as a path
+there) and `restart`: it kills whatever server there is and returns a new scheduler on the same state."""
+
+import time
+
+import pytest
+
+from srunx_web.core.errors import Invalid, NotFound, SlurmFailed
+from srunx_web.core.logpaths import log_paths
+from srunx_web.core.model import Job, Submission
+from srunx_web.core.states import CANCELLED, COMPLETED, FAILED, PENDING, RUNNING, TERMINAL, TIMEOUT
+
+NAMES = ["it's", 'a "b" c', "pipes|and,commas", "two\nlines", "ünï 日本", "$(id) `id`; rm *", "-n", "%j"]
+REFUSALS = {
+    "#!/bin/bash\n#SBATCH --partition=nope\n": "sbatch: error: invalid partition specified: nope\n"
+    "sbatch: error: Batch job submission failed: Invalid partition name specified",
+    "#!/bin/bash\n#SBATCH --gres=gpu:99\n": "Batch job submission failed: Requested node configuration is not available",
+    "#!/bin/bash\n#SBATCH --cpus-per-task=9999\n": "Requested node configuration is not available",
+    "#!/bin/bash\n#SBATCH --mem=99T\n": "sbatch: error: Memory specification can not be satisfied",
+    "#!/bin/bash\n#SBATCH --mem=much\n": "sbatch: error: Invalid --mem specification",
+    "#!/bin/bash\n#SBATCH --ntasks=0\n": 'sbatch: error: Invalid numeric value "0" for --ntasks.',
+    "#!/bin/bash\n#SBATCH --time=soon\n": "sbatch: error: Invalid --time specification",
+    "#!/bin/bash\n#SBATCH --array=5-1\n": "Batch job submission failed: Invalid job array specification",
+    "#!/bin/bash\n#SBATCH --dependency=afterok:abc\n": "Batch job submission failed: Job dependency problem",
+    "#!/bin/bash\n#SBATCH --nosuchoption\n": "sbatch: unrecognized option '--nosuchoption'",
+    "#!/bin/bash\n#SBATCH word\n": "sbatch: error: Invalid directive found in batch script: word",
+    "#!/bin/bash\n#SBATCH -J 'open\n": "Unmatched `'` in [ -J 'open]",
+    "echo hello\n": "sbatch: error: This does not look like a batch script.  The first\n",
+    "": "sbatch: error: Batch script is empty!",
+    "#!/bin/bash\r\necho\r\n": "sbatch: error: Batch script contains DOS line breaks (\\r\\n)\n",
+}
+
+
+class SchedulerContract:
+    """Between each two steps the server is killed and started again."""
+
+    time_limit, time_limit_seconds = "1", 60  # the shortest there is, in --time's words and in seconds
+
+    @pytest.fixture(autouse=True)
+    def _bench(self, scheduler, restart, folder):
+        self.scheduler, self.restart, self.folder, self.ids = scheduler, restart, folder, []
+        yield
+        self.restart().cancel([str(id_) for id_ in self.ids])
+
+    # ---- the words of these tests
+
+    def submit(self, body: str, *directives: str, **options) -> int:
+        """Hand in a script in the folder, in the life of one server."""
+        lines = ["#!/bin/bash", *(f"#SBATCH {words}" for words in directives), body]
+        self.scheduler = self.restart()
+        id_ = self.scheduler.submit(Submission("\n".join(lines) + "\n", work_dir=self.folder, **options))
+        self.ids.append(id_)
+        self.scheduler = self.restart()
+        return id_
+
+    def wait(self, id_: int, states=TERMINAL, timeout: float = 30) -> Job:
+        """The job, once it is in one of these states."""
+        deadline = time.monotonic() + timeout
+        while (job := self.scheduler.jobs([id_]).get(id_)) is None or job.state not in states:
+            assert time.monotonic() < deadline, f"after {timeout} s: {job}"
+            time.sleep(0.1)
+        self.scheduler = self.restart()
+        return job
+
+    def end(self, id_: int) -> str:
+        """How it ended."""
+        return self.wait(id_).state
+
+    def in_queue(self, id_: int, reason: str, timeout: float = 30) -> Job:
+        """The job as the queue shows it, once it waits for this reason."""
+        deadline = time.monotonic() + timeout
+        while True:
+            jobs = {job.id: job for job in self.scheduler.queue(mine=True)}
+            if id_ in jobs and jobs[id_].reason == reason:
+                return jobs[id_]
+            assert time.monotonic() < deadline, f"after {timeout} s: {jobs.get(id_)}"
+            time.sleep(0.1)
+
+    def tasks(self, array_id: int, is_reached, timeout: float = 30) -> dict[str, str]:
+        """The states of an array's records by their labels, once they are as they should be."""
+        deadline = time.monotonic() + timeout
+        while not is_reached(found := {job.label: job.state for job in self.scheduler.array(array_id)}):
+            assert time.monotonic() < deadline, f"after {timeout} s: {found}"
+            time.sleep(0.1)
+        self.scheduler = self.restart()
+        return found
+
+    def read(self, name: str) -> str:
+        return self.scheduler.shell.read(f"{self.folder}/{name}", 0, 1 << 20).data.decode()
+
+    def exists(self, name: str) -> bool:
+        try:
+            return bool(self.scheduler.shell.read(f"{self.folder}/{name}", 0, 1)) or True
+        except NotFound:
+            return False
+
+    def allow(self) -> None:
+        """Let those scripts go on that wait for it."""
+        self.scheduler.shell.write(f"{self.folder}/go", b"")
+
+    until_allowed = "while ! test -e go; do sleep 0.1; done"
+
+    # ---- one job
+
+    def test_a_job_runs_and_is_known_afterwards(self):
+        began = time.time()
+        id_ = self.submit("pwd; echo oops >&2", "--time=5", name="first")
+        job = self.wait(id_)
+        assert (job.name, job.state, job.exit_code) == ("first", COMPLETED, "0:0")
+        assert (job.user, job.work_dir) == (self.scheduler.shell.user, self.folder)
+        assert (job.nodes, job.cpus, job.gpus, job.time_limit) == (1, 1, 0, 300)
+        assert began - 2 < job.submit_time <= job.start_time <= job.end_time < time.time() + 2
+        assert job.node_list in {node.name for node in self.scheduler.nodes()}
+        assert self.read(f"slurm-{id_}.out") == f"{self.folder}\noops\n"
+
+    def test_output_lands_where_the_script_says(self):
+        directives = ["--job-name=train", "--output=%x-%6j-%%j.out", "-e %u.err"]
+        id_ = self.submit("echo out; echo err >&2", *directives)
+        job = self.wait(id_)
+        stdout, stderr = f"train-{id_:06}-%j.out", f"{job.user}.err"
+        assert (self.read(stdout), self.read(stderr)) == ("out\n", "err\n")
+        paths = (f"{self.folder}/{stdout}", f"{self.folder}/{stderr}")
+        assert log_paths(job, self.scheduler.script(job)) == paths
+
+    def test_output_is_replaced_or_added_to(self):
+        for word in ("one", "two", "three"):
+            mode = "append" if word == "three" else "truncate"
+            self.wait(self.submit(f"echo {word}", "--output=log", f"--open-mode={mode}"))
+        assert self.read("log") == "two\nthree\n"
+
+    def test_an_output_that_cannot_be_opened_fails_the_job(self):
+        assert self.end(self.submit("true", "--output=missing/log")) == FAILED
+
+    def test_names_arrive_as_written(self):
+        ids = {self.submit("true", "--hold", name=name): name for name in NAMES}
+        assert {id_: job.name for id_, job in self.scheduler.jobs(list(ids)).items()} == ids
+
+    def test_exit_codes_and_signals_are_kept(self):
+        code, signal = self.wait(self.submit("exit 3")), self.wait(self.submit("kill -SEGV $$"))
+        assert (code.state, code.exit_code) == (FAILED, "3:0")
+        assert (signal.state, signal.exit_code) == (FAILED, "0:11")
+
+    def test_the_environment_is_the_jobs_own(self, monkeypatch):
+        for name in ("SRUNX_WEB_TOKEN", "SLACK_WEBHOOK_URL", "SBATCH_PARTITION", "SLURM_ARRAY_TASK_ID"):
+            monkeypatch.setenv(name, "secret")
+        id_ = self.submit("env", "--ntasks=2", "--output=env", name="mine")
+        self.wait(id_)
+        environ = dict(line.partition("=")[::2] for line in self.read("env").splitlines())
+        assert not [name for name in environ if name.startswith(("SRUNX_", "SLACK_", "SBATCH_"))]
+        assert "secret" not in environ.values()
+        names = ("SLURM_JOB_ID", "SLURM_JOBID", "SLURM_JOB_NAME", "SLURM_NTASKS", "SLURM_CPUS_ON_NODE")
+        assert [environ[name] for name in names] == [str(id_), str(id_), "mine", "2", "2"]
+
+    def test_a_time_limit_is_kept(self):
+        job = self.wait(self.submit("sleep 600", f"--time={self.time_limit}"), timeout=self.time_limit_seconds + 90)
+        assert job.state == TIMEOUT
+        assert job.end_time - job.start_time >= self.time_limit_seconds
+
+    def test_srun_runs_the_tasks_side_by_side(self):
+        body = "srun bash -c 'echo $SLURM_PROCID of $SLURM_NTASKS; touch here$SLURM_PROCID; until test -e here1; do sleep 0.1; done'"
+        id_ = self.submit(body, "--ntasks=2", "--output=log")
+        assert self.end(id_) == COMPLETED
+        assert sorted(self.read("log").splitlines()) == ["0 of 2", "1 of 2"]
+
+    def test_srun_ends_with_the_code_of_its_tasks(self):
+        body = "srun --ntasks=1 -- bash -c 'exit 5'; echo $?; srun -n1 bash -c 'kill -9 $$'; echo $?; srun --cpu-bind=none nosuch"
+        job = self.wait(self.submit(body, "--ntasks=2", "--output=log"))
+        assert (job.state, job.exit_code) == (FAILED, "2:0")
+        assert [line for line in self.read("log").splitlines() if line.isdigit()] == ["5", "137"]
+
+    def test_what_a_script_leaves_behind_holds_nothing_up(self):
+        assert self.end(self.submit("sleep 600 & disown")) == COMPLETED
+
+    # ---- arrays
+
+    def test_an_array_runs_task_by_task_under_its_throttle(self):
+        body = f"echo task $SLURM_ARRAY_TASK_ID of $SLURM_ARRAY_TASK_COUNT; {self.until_allowed}; exit $SLURM_ARRAY_TASK_ID"
+        id_ = self.submit(body, "--array=0-3%2")
+        waiting = f"{id_}_[2-3%2]"
+        found = self.tasks(id_, lambda found: list(found.values()).count(RUNNING) == 2)
+        assert found == {f"{id_}_0": RUNNING, f"{id_}_1": RUNNING, waiting: PENDING}
+        self.scheduler.cancel([f"{id_}_3"])
+        self.allow()
+        found = self.tasks(id_, lambda found: len(found) == 4 and TERMINAL.issuperset(found.values()))
+        assert list(found.values()) == [COMPLETED, FAILED, FAILED, CANCELLED]
+        texts = [self.read(f"slurm-{id_}_{task}.out") for task in range(3)]
+        assert texts == [f"task {task} of 4\n" for task in range(3)]
+        assert not self.exists(f"slurm-{id_}_3.out")
+
+    def test_the_tasks_of_an_array_are_jobs(self):
+        id_ = self.submit("true", "--array=7,9", "--output=%A-%a-%j")
+        self.tasks(id_, lambda found: list(found.values()) == [COMPLETED, COMPLETED])
+        jobs = self.scheduler.array(id_)
+        assert [(job.array_id, job.task) for job in jobs] == [(id_, 7), (id_, 9)]
+        assert len({job.id for job in jobs}) == 2 and id_ in {job.id for job in jobs}
+        assert self.scheduler.jobs([job.id for job in jobs]).keys() == {job.id for job in jobs}
+        assert all(self.exists(f"{id_}-{job.task}-{job.id}") for job in jobs)
+
+    def test_an_array_is_cancelled_whole(self):
+        id_ = self.submit("sleep 600", "--array=0-2%1")
+        self.tasks(id_, lambda found: RUNNING in found.values())
+        self.scheduler.cancel([str(id_)])
+        self.tasks(id_, lambda found: set(found.values()) == {CANCELLED})
+
+    # ---- dependencies
+
+    def test_dependents_of_a_failure_run_or_do_not(self):
+        id_ = self.submit(f"{self.until_allowed}; exit 1")
+        kinds = ("afterok", "afternotok", "afterany", "after")
+        ids = {kind: self.submit(f"touch {kind}", dependency=f"{kind}:{id_}") for kind in kinds}
+        self.allow()
+        ends = {kind: self.end(ids[kind]) for kind in kinds}
+        assert ends == {"afterok": CANCELLED, "afternotok": COMPLETED, "afterany": COMPLETED, "after": COMPLETED}
+        assert [self.exists(kind) for kind in kinds] == [False, True, True, True]
+
+    def test_dependents_of_a_success_run_or_do_not(self):
+        id_ = self.submit(self.until_allowed)
+        kinds = ("afterok", "afternotok", "afterany", "after")
+        ids = {kind: self.submit(f"test -e go; echo $? >{kind}", dependency=f"{kind}:{id_}") for kind in kinds}
+        assert self.end(ids["after"]) == COMPLETED
+        self.allow()
+        ends = {kind: self.end(ids[kind]) for kind in kinds}
+        assert ends == {"afterok": COMPLETED, "afternotok": CANCELLED, "afterany": COMPLETED, "after": COMPLETED}
+        assert [self.exists(kind) and self.read(kind) for kind in kinds] == ["0\n", False, "0\n", "1\n"]
+
+    def test_a_chain_and_an_array_wait_for_each_other(self):
+        first = self.submit(self.until_allowed)
+        array = self.submit("sleep 0.2; touch task$SLURM_ARRAY_TASK_ID", "--array=0-1", dependency=f"afterok:{first}")
+        last = self.submit("ls task*", "--output=log", dependency=f"afterok:{array}")
+        assert self.in_queue(array, "Dependency").state == PENDING
+        self.allow()
+        assert self.end(last) == COMPLETED
+        assert self.read("log") == "task0\ntask1\n"
+
+    def test_one_of_two_is_enough_where_that_was_asked_for(self):
+        bad, good = (self.submit(f"{self.until_allowed}; exit {code}") for code in (1, 0))
+        either = self.submit("true", f"--dependency=afterok:{bad}?afterok:{good}")
+        both = self.submit("true", f"--dependency=afterok:{bad}:{good}", "--kill-on-invalid-dep=yes")
+        self.allow()
+        assert (self.end(either), self.end(both)) == (COMPLETED, CANCELLED)
+
+    def test_a_singleton_waits_for_its_namesakes(self):
+        self.submit(self.until_allowed, name="twin")
+        single = self.submit("test -e go", "--dependency=singleton", name="twin")
+        assert self.in_queue(single, "Dependency").state == PENDING
+        self.allow()
+        assert self.end(single) == COMPLETED
+
+    def test_without_leave_to_kill_it_an_impossible_job_stays(self):
+        id_ = self.submit(f"{self.until_allowed}; exit 1")
+        never = self.submit("true", f"--dependency=afterok:{id_}")
+        self.allow()
+        assert self.in_queue(never, "DependencyNeverSatisfied").state == PENDING
+
+    # ---- the ends that people make
+
+    def test_cancelling_ends_a_job_and_its_children(self):
+        id_ = self.submit("(sleep 2; touch late) & sleep 600; touch late")
+        self.wait(id_, {RUNNING})
+        self.scheduler.cancel([str(id_)])
+        assert self.end(id_) == CANCELLED
+        time.sleep(2.5)
+        assert not self.exists("late")
+
+    def test_a_held_job_waits_until_it_is_cancelled(self):
+        id_ = self.submit("touch ran", "--hold")
+        assert self.in_queue(id_, "JobHeldUser").state == PENDING
+        self.scheduler.cancel([str(id_)])
+        assert self.end(id_) == CANCELLED
+        assert not self.exists("ran")
+
+    def test_cancelling_what_has_ended_or_never_was_changes_nothing(self):
+        id_ = self.submit("true")
+        self.wait(id_)
+        self.scheduler.cancel([str(id_), "999999999"])
+        assert self.end(id_) == COMPLETED
+
+    # ---- what is known
+
+    def test_a_submission_is_found_by_its_tag(self):
+        tag = f"t{time.time_ns():x}"
+        id_ = self.submit("true", "--comment='my own'", "--hold", tag=tag)
+        assert self.scheduler.find([tag, "unheard-of"]) == {tag: id_}
+        assert self.in_queue(id_, "JobHeldUser").comment == f"srunx:{tag} my own"
+
+    def test_the_queue_remembers_what_has_just_ended(self):
+        id_ = self.submit("true")
+        self.wait(id_)
+        assert (id_, COMPLETED) in [(job.id, job.state) for job in self.scheduler.queue(mine=True)]
+
+    def test_unknown_jobs_are_left_out(self):
+        id_ = self.submit("true")
+        self.wait(id_)
+        assert self.scheduler.jobs([id_, 999999999]).keys() == {id_}
+
+    def test_a_script_is_given_back_as_it_was(self):
+        text = "#!/bin/bash\n#SBATCH --hold\necho 'ünï \\n' \"$HOME\"\n\n# no newline at the end"
+        id_ = self.scheduler.submit(Submission(text, work_dir=self.folder))
+        self.ids.append(id_)
+        assert self.restart().script(Job(id_)) == text
+
+    def test_nodes_and_partitions_fit_each_other(self):
+        nodes, partitions = self.scheduler.nodes(), self.scheduler.partitions()
+        assert len([partition for partition in partitions if partition.is_default]) == 1
+        assert {name for node in nodes for name in node.partitions} <= {partition.name for partition in partitions}
+        assert all(node.cpus > 0 and node.memory > 0 for node in nodes)
+
+    def test_a_running_job_uses_its_node(self):
+        job = self.wait(self.submit(self.until_allowed), {RUNNING})
+        node = next(node for node in self.scheduler.nodes() if node.name == job.node_list)
+        assert node.cpus_used >= 1
+        assert node.state in ("mixed", "allocated")
+
+    # ---- before it is taken
+
+    def test_a_check_says_that_it_would_be_taken(self):
+        assert " to start at " in self.scheduler.check(Submission("#!/bin/bash\n", work_dir=self.folder))
+
+    @pytest.mark.parametrize("script", REFUSALS, ids=lambda script: repr(script[12:]))
+    def test_a_refusal_is_in_sbatchs_words(self, script):
+        for call in (self.scheduler.check, self.scheduler.submit):
+            with pytest.raises(SlurmFailed) as refusal:
+                call(Submission(script, work_dir=self.folder))
+            assert REFUSALS[script] in refusal.value.detail
+
+    def test_a_nul_character_is_refused(self):
+        for submission in (Submission("#!/bin/bash\n\0"), Submission("#!/bin/bash\n", name="a\0b")):
+            with pytest.raises(Invalid):
+                self.scheduler.submit(submission)

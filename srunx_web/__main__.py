@@ -90,7 +90,7 @@ def _serve(settings: Settings, gate: security.Gate) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _stop())
     address = settings.unix_socket or f"http://{security.shown_host(settings.host)}:{settings.port}"
-    print(f"srunx-web on {address}\n{server.cluster.title}", flush=True)
+    print(f"srunx-web on {address}\n{server.cluster.title}: {server.cluster.place}", flush=True)
     try:
         listener.run()
     finally:

@@ -28,7 +28,7 @@ def connect(settings: Settings) -> Cluster:
         return Cluster("local", "slurm", f"Slurm on {shell.host}", Slurm(shell))
     shell = LocalShell()
     scheduler = Embedded(private_folder(settings.state_dir / "spool"), shell)
-    return Cluster("embedded", "embedded", "embedded: jobs run on this machine", scheduler)
+    return Cluster("embedded", "embedded", "embedded", scheduler)
 
 
 def over_ssh(profile: Profile, settings: Settings) -> Cluster:

@@ -172,6 +172,11 @@ def browser():
         browser.close()
 
 
+def is_fault(message) -> bool:
+    """Whether a line of the browser's console says that a page is wrong; answers of 4xx and 5xx are meant."""
+    return message.type == "error" and "Failed to load resource" not in message.text
+
+
 @pytest.fixture
 def page(browser):
     """A fresh page that fails the test when the page has an error."""
@@ -179,7 +184,7 @@ def page(browser):
     page, faults = context.new_page(), []
     page.set_default_timeout(5000)
     page.on("pageerror", lambda fault: faults.append(str(fault)))
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: faults.append(message.text) if is_fault(message) else None)
     yield page
     context.close()
     assert not faults

@@ -14,12 +14,12 @@ from .shell import is_scrubbed
 from .slurm import TAG
 
 PARTITION = "local"
-_FAILED = "Batch job submission failed: "
-_IMPOSSIBLE = _FAILED + "Requested node configuration is not available"
-_REFUSED = {
-    "constraint": _FAILED + "Invalid feature specification",
-    "licenses": _FAILED + "Invalid license specification",
-    "reservation": _FAILED + "Requested reservation is invalid",
+REFUSED = "Batch job submission failed: "
+_IMPOSSIBLE = REFUSED + "Requested node configuration is not available"
+_NOT_HERE = {
+    "constraint": REFUSED + "Invalid feature specification",
+    "licenses": REFUSED + "Invalid license specification",
+    "reservation": REFUSED + "Requested reservation is invalid",
     "begin": "--begin is not possible here: a job starts when there is room for it",
     "deadline": "--deadline is not possible here",
     "clusters": "--clusters is not possible here: jobs run on this machine",
@@ -56,7 +56,7 @@ def check_dependencies(record: dict, spool: Spool) -> None:
     for _, label in record["terms"]:
         id_, _, index = label.partition("_")
         if label and not spool.family(int(id_), int(index) if index else None):
-            raise refusal(_FAILED + "Job dependency problem")
+            raise refusal(REFUSED + "Job dependency problem")
 
 
 def _encoded(submission: Submission) -> bytes:
@@ -86,12 +86,12 @@ def _check_place(options: dict[str, str], node: dict) -> None:
     """ValueError for what this machine is not, or can't do."""
     for name in options.get("partition", PARTITION).split(","):
         if name != PARTITION:
-            raise ValueError(f"invalid partition specified: {name}\n{_FAILED}Invalid partition name specified")
+            raise ValueError(f"invalid partition specified: {name}\n{REFUSED}Invalid partition name specified")
     if options.get("nodelist", node["name"]) != node["name"]:
-        raise ValueError(_FAILED + "Invalid node name specified")
+        raise ValueError(REFUSED + "Invalid node name specified")
     if node["name"] in options.get("exclude", "").split(","):
         raise ValueError(_IMPOSSIBLE)
-    for name, words in _REFUSED.items():
+    for name, words in _NOT_HERE.items():
         if name in options:
             raise ValueError(words)
 

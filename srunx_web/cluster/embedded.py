@@ -16,7 +16,7 @@ from urllib.parse import quote
 from ..core import request
 from ..core.errors import NotConnected, SlurmFailed
 from ..core.model import Job, Node, Partition, Submission
-from .admission import PARTITION, admitted, check_dependencies, refusal
+from .admission import PARTITION, REFUSED, admitted, check_dependencies, refusal
 from .local import processes, turns
 from .local.spool import CANCELLED, PENDING, RUNNING, Spool, write
 from .shell import Shell
@@ -107,16 +107,19 @@ class Embedded:
             try:
                 id_ = spool.add(job, files, submission.tag and quote(submission.tag, safe=""))["id"]
             except OSError as error:
-                raise refusal(f"Batch job submission failed: {error.strerror}") from error
+                raise refusal(f"{REFUSED}{error.strerror}") from error
             with contextlib.suppress(OSError):  # it is in: whoever looks next goes on from here
                 turns.schedule(spool)
         return id_
 
     def check(self, submission: Submission) -> str:
         """The words of `sbatch --test-only`."""
-        job, _ = admitted(submission, self._node, self.shell.user)
         with self._locked() as spool:
-            check_dependencies(job, spool)
+            try:
+                job, _ = admitted(submission, self._node, self.shell.user)
+                check_dependencies(job, spool)
+            except SlurmFailed as refused:
+                raise SlurmFailed(refused.detail.replace(f"sbatch: error: {REFUSED}", "allocation failure: ")) from None
             now = time.strftime("%Y-%m-%dT%H:%M:%S")
             return (
                 f"sbatch: Job {spool.next_id()} to start at {now} or when there is room, using {job['cpus']} processors"

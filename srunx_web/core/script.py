@@ -68,7 +68,7 @@ def _read(text: str) -> tuple[dict[str, str], list[str]]:
         if line.startswith("#SBATCH"):
             found, fault = _words(line[7:])
             words += found
-            complaints += [f"sbatch: fatal: line {number}: {fault} in [{line[7:]}]"] if fault else []
+            complaints += [f"sbatch: fatal: stdin: line {number}: {fault}"] if fault else []
         elif line.strip() and not line.lstrip().startswith("#"):
             break
     options, others = _options(words)
@@ -81,15 +81,15 @@ def _words(line: str) -> tuple[list[str], str]:
     words: list[str] = []
     at = 0
     while match := _WORD.match(line, at):
-        at = match.end()
         word = _QUOTED.sub(lambda piece: piece[3] or re.sub(r"\\(.)", r"\1", piece[2] or ""), match[1])
         if match[1].startswith(":"):
-            return words, "Unexpected `:`"
+            return words, f"Unexpected `:` in [{line[at:]}]"
         if not word:
             return words, ""
         words.append(word)
+        at = match.end()
     rest = line[at:].lstrip()
-    return words, f"Unmatched `{rest[0]}`" if rest[:1] in ("'", '"') and rest else ""
+    return words, f"Unmatched `{rest[0]}` in [{line[at:]}]" if rest.startswith(("'", '"')) else ""
 
 
 def _options(words: list[str]) -> tuple[dict[str, str], list[str]]:

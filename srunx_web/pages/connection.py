@@ -26,7 +26,7 @@ def connection_state(wait: float = 0) -> dict:
     if view.at is None and not view.problem:
         state = "stale"
     return {
-        "profile": here.title, "host": here.scheduler.shell.host, "state": state, "since": view.at,
+        "profile": here.title, "host": here.place, "state": state, "since": view.at,
         "words": view.problem.detail if view.problem else None,
         "url": url_for("dashboard.index"), "poll_url": url_for("connection"),
     }  # fmt: skip

@@ -161,7 +161,7 @@ def cancel(label):
     back = url_for(".show", label=label)
     if not request.form.get("confirmed"):
         return render_template(
-            "jobs/confirm.html", labels=[shown.label], number=1, form={}, back=back, action=request.path
+            "jobs/confirm.html", labels=[shown.label], number=1, form=request.form, back=back, action=request.path
         )
     jobs.cancel(cluster(), label)
     flash(f"Cancelling {shown.label}")

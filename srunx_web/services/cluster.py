@@ -47,6 +47,11 @@ class Cluster:
         """The name we have there."""
         return self.scheduler.shell.user
 
+    @property
+    def place(self) -> str:
+        """Where jobs run, in words."""
+        return "jobs run on this machine" if self.kind == "embedded" else self.scheduler.shell.host
+
     def queue(self, mine: bool, wait: float = PAGE_WAIT) -> View[list[Job]]:
         """The jobs in the queue and those that ended lately; before the first answer, those on record."""
         feed = self.mine if mine else self.everyone

@@ -1,17 +1,14 @@
 """The app on a real Slurm: over SSH, through a jump host, and locally as an unprivileged user."""
 
-import json
-import os
-import pwd
 import re
 import subprocess
-import sys
 import time
 
 import pytest
 
-from tests.conftest import close, cluster_of, make_app
-from tests.server import ROOT
+from srunx_web.cluster.slurm import Slurm
+from srunx_web.services.cluster import Cluster
+from tests.conftest import Jobs, close, cluster_of, make_app
 
 pytestmark = pytest.mark.cluster
 
@@ -92,30 +89,12 @@ def _calls(cluster) -> int:
     return int(found[1]) if found else 0
 
 
-LOCAL = """
-import json, sys, time
-from tests.conftest import make_app, Jobs, close
-from pathlib import Path
-app = make_app(Path(sys.argv[1]), SRUNX_BACKEND="slurm")
-client = app.test_client()
-jobs = Jobs(client)
-id_ = jobs.submit("echo local", name="local")
-jobs.wait(id_, "COMPLETED")
-print(json.dumps(client.get(f"/api/jobs/{id_}/logs").json | client.get(f"/api/jobs/{id_}").json))
-close(app)
-"""
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become the researcher")
-def test_it_works_locally_as_an_unprivileged_user(slurm, tmp_path_factory):
-    home = pwd.getpwnam("researcher").pw_dir
-    environ = {"HOME": home, "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1",
-               "SLURM_CONF": str(slurm.folder / "etc/slurm.conf")}  # fmt: skip
-    become = ["setpriv", "--reuid", "researcher", "--regid", "researcher", "--init-groups"]
-    state = subprocess.run([*become, "mktemp", "-d"], capture_output=True, text=True, check=True).stdout.strip()
-    done = subprocess.run([*become, sys.executable, "-c", LOCAL, state], env=environ, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert (found["stdout"], found["user"], found["status"]) == ("local\n", "researcher", "COMPLETED")
-
-
+def test_it_works_locally_as_an_unprivileged_user(as_researcher, tmp_path):
+    app = make_app(tmp_path, SRUNX_BACKEND="slurm")
+    app.extensions["srunx"].cluster = Cluster("local", "slurm", "local", Slurm(as_researcher))
+    client = app.test_client()
+    id_ = Jobs(client).run("echo local", name="local")
+    assert client.get(f"/api/jobs/{id_}/logs").json["stdout"] == "local\n"
+    job = client.get(f"/api/jobs/{id_}").json
+    assert (job["user"], job["status"]) == ("researcher", "COMPLETED")
+    close(app)

@@ -33,4 +33,4 @@ def test_answers_are_compressed_for_those_who_can_read_that(client):
 
 
 def test_the_connection_says_what_it_is(client):
-    assert "embedded: jobs run on this machine" in client.get("/connection").text
+    assert "jobs run on this machine" in client.get("/connection").text

@@ -24,6 +24,7 @@ class Profile:
     port: int | None = None
     ssh_host: str | None = None
     proxy_jump: str | None = None
+    mounts: tuple[str, ...] = ()  # names of its mounts
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,9 @@ def _profile(name: str, entry: dict) -> Profile:
     if not isinstance(entry, dict) or not (entry.get("hostname") or entry.get("ssh_host")):
         raise Invalid(f"config.json: profile {name!r} needs a hostname")
     keys = ("username", "key_filename", "port", "ssh_host", "proxy_jump")
-    return Profile(name, entry.get("hostname") or entry["ssh_host"], **{key: entry.get(key) or None for key in keys})
+    mounts = tuple(mount["name"] for mount in entry.get("mounts") or [] if isinstance(mount, dict) and "name" in mount)
+    values = {key: entry.get(key) or None for key in keys}
+    return Profile(name, entry.get("hostname") or entry["ssh_host"], **values, mounts=mounts)
 
 
 def _active(environ: Mapping[str, str], config: dict, profiles: dict[str, Profile]) -> Profile | None:

@@ -8,9 +8,9 @@ from flask_smorest import Blueprint
 
 from ..cluster.feed import View
 from ..core import text
-from ..core.errors import NotFound
+from ..core.errors import NotConnected, NotFound, Problem
 from ..core.model import Job
-from ..current import cluster, work_dir
+from ..current import cluster, server, work_dir
 from ..services import jobs, logs
 from ..services.cluster import API_WAIT
 from .schemas import JobSchema, LogsQuerySchema, LogsSchema, SubmitSchema, SubmittedSchema
@@ -42,7 +42,7 @@ def submit(body):
     if body["notify"]:
         raise NotFound(f"Endpoint {body['endpoint_id']} not found")
     if body.get("mount_name"):
-        raise NotFound(f"Mount {body['mount_name']!r} not found")
+        raise _no_mount(body["mount_name"])
     name = body.get("job_name") or body["name"]
     job_id = jobs.submit(cluster(), body["script_content"], name, work_dir())
     return {
@@ -53,6 +53,13 @@ def submit(body):
         "command": [],
         "resources": {},
     }
+
+
+def _no_mount(name: str) -> Problem:
+    profile = server().settings.profile
+    if profile and name in profile.mounts:
+        return NotConnected("Mounts are not synchronised yet: copy the files, and submit without mount_name")
+    return NotFound(f"Mount {name!r} not found")
 
 
 @blp.get("/<job_id>")

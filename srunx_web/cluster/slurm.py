@@ -105,7 +105,8 @@ class Slurm:
     def find(self, tags: list[str]) -> dict[str, int]:
         """By the comments in memory, then by those in the accounting of the last two days (where it keeps them)."""
         argv = ["squeue", "-h", "-t", "all", "--me", "-O", self._fields(parse.SQUEUE)]
-        comments = {job.array_id or job.id: job.comment for job in parse.squeue(self._query(argv).out, self._mark).values()}
+        jobs = parse.squeue(self._query(argv).out, self._mark).values()
+        comments = {job.array_id or job.id: job.comment for job in jobs}
         found = _tagged(comments, tags)
         if len(found) < len(tags):
             argv = [*_SACCT, "--format", ",".join(parse.SACCT_COMMENTS), "-S", "now-2days", "-E", "now"]

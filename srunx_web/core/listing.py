@@ -13,6 +13,7 @@ from .model import Job
 PAGE_SIZE = 50
 _RANK = {"running": 0, "waiting": 1}
 _PROGRESS = ("done", "failed", "cancelled", "unknown", "running", "waiting")
+_STANDS = ("running", "waiting", "failed", "unknown", "cancelled", "done")
 _FAR_FUTURE = 1 << 40
 
 
@@ -183,9 +184,9 @@ def _live_labels(row: Row, keeps: Callable[[Job], bool]) -> list[str]:
 
 
 def array_row(tasks: list[Job]) -> Row:
-    """The record that stands for an array: a running task before a waiting one before a finished one."""
-    tasks.sort(key=lambda job: (job.task is None, job.task or 0))
-    return Row(min(tasks, key=lambda job: _RANK.get(states.kind(job.state), 2)), tuple(tasks))
+    """An array, stood for by a running task before a waiting one before a failed one before others."""
+    tasks = sorted(tasks, key=lambda job: (job.task is None, job.task or 0))
+    return Row(min(tasks, key=lambda job: _STANDS.index(states.kind(job.state))), tuple(tasks))
 
 
 def _activity(row: Row) -> tuple[int, int]:

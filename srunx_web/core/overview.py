@@ -24,7 +24,7 @@ class Overview(NamedTuple):
 
 def overview(rows: list[Row], now: float) -> Overview:
     """Sort the rows of one person; `now` in seconds since the epoch."""
-    attention = [(row, reason) for row in rows if (reason := _attention(row, now))]
+    attention = [(row, reason) for row in rows if (reason := _attention(row, now)) is not None]
     running = [row for row in rows if _kind(row) == "running"]
     waiting = [row for row in rows if _kind(row) == "waiting"]
     ended = [row for row in rows if row.job.is_terminal and (row.job.end_time or 0) > now - DAY]
@@ -36,20 +36,21 @@ def _kind(row: Row) -> str:
     return states.kind(row.job.state)
 
 
-def _attention(row: Row, now: float) -> str:
-    """Why somebody should look at it, or ""."""
+def _attention(row: Row, now: float) -> str | None:
+    """Why somebody should look at it, or None."""
     job = row.job
     failed = [
         task for task in row.tasks or (job,) if task.state in states.FAILURES and (task.end_time or 0) > now - DAY
     ]
     if failed:
-        return _failure(failed) if row.tasks else failed[0].state
+        return f"{len(failed)} of {len(row.tasks)} tasks" if row.tasks else _failure(job)
     if job.state == states.RUNNING and job.time_limit and (job.elapsed(now) or 0) > NEAR_LIMIT * job.time_limit:
         return "close to its time limit"
     if job.state == states.PENDING and (job.reason or "").split(",")[0] in STUCK:
         return "can't start as it is"
-    return "lost: nobody knows how it ended" if job.state == states.UNKNOWN else ""
+    return "nobody knows how it ended" if job.state == states.UNKNOWN else None
 
 
-def _failure(failed: list[Job]) -> str:
-    return f"{len(failed)} {'task' if len(failed) == 1 else 'tasks'} failed"
+def _failure(job: Job) -> str:
+    """What there is to say beside the state."""
+    return job.reason or (f"exit code {job.exit_code}" if job.exit_code not in (None, "0:0") else "")

@@ -157,8 +157,12 @@ def settle(cluster: Cluster) -> None:
     now = time.time()
     cluster.records.settle(cluster.scheduler, cluster.in_queue, now)
     if tags := cluster.records.uncertain(now - SETTLED_AFTER):
-        for tag, id_ in cluster.scheduler.find(tags).items():
-            cluster.records.adopt(tag, id_)
+        found = cluster.scheduler.find(tags)
+        for tag in tags:
+            if tag in found:
+                cluster.records.adopt(tag, found[tag])
+            else:
+                cluster.records.lose(tag, now)
 
 
 # Slurm's reasons (squeue(1), JOB REASON CODES) in a sentence: what it waits for, and what could be done

@@ -112,6 +112,12 @@ class Records:
         with connected():
             JobRow.delete().where((JobRow.tag == tag) & JobRow.job_id.is_null()).execute()
 
+    def lose(self, tag: str, now: float) -> None:
+        """No witness knows the submission: it is not looked up again, and not tried again either."""
+        with connected():
+            mine = (JobRow.tag == tag) & JobRow.job_id.is_null()
+            JobRow.update(state=states.UNKNOWN, reason="never seen in Slurm", gone_at=now).where(mine).execute()
+
     def uncertain(self, before: float) -> list[str]:
         """The tags of submissions tried before that time whose end is not known."""
         with connected():

@@ -27,6 +27,6 @@ def connection_state(wait: float = 0) -> dict:
         state = "stale"
     return {
         "profile": here.title, "host": here.place, "state": state, "since": view.at,
-        "words": view.problem.detail if view.problem else None,
+        "disk": here.disk_problem, "words": view.problem.detail if view.problem else None,
         "url": url_for("dashboard.index"), "poll_url": url_for("connection"),
     }  # fmt: skip

@@ -154,15 +154,20 @@ def settle(cluster: Cluster) -> None:
     """One round of book-keeping, as the tick does it: see the queue, learn how vanished jobs ended, look up
     submissions whose answer never came."""
     fresh(cluster.mine, cluster.title)
-    now = time.time()
-    cluster.records.settle(cluster.scheduler, cluster.in_queue, now)
-    if tags := cluster.records.uncertain(now - SETTLED_AFTER):
-        found = cluster.scheduler.find(tags)
-        for tag in tags:
-            if tag in found:
-                cluster.records.adopt(tag, found[tag])
-            else:
-                cluster.records.lose(tag, now)
+    cluster.records.settle(cluster.scheduler, cluster.in_queue, time.time())
+    look_up(cluster, time.time())
+
+
+def look_up(cluster: Cluster, now: float) -> None:
+    """Find the submissions without an id by their tags, once sbatch must have ended; what no witness knows is lost."""
+    tags = cluster.records.uncertain(now - SETTLED_AFTER)
+    found = cluster.scheduler.find(tags) if tags else {}
+    for tag in tags:
+        if tag in found:
+            cluster.records.adopt(tag, found[tag])
+            cluster.changed()
+        else:
+            cluster.records.lose(tag, now)
 
 
 # Slurm's reasons (squeue(1), JOB REASON CODES) in a sentence: what it waits for, and what could be done

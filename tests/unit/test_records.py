@@ -1,0 +1,121 @@
+"""What is on record of jobs, in a real SQLite file."""
+
+import threading
+
+import pytest
+
+from srunx_web.core.model import Job, Submission
+from srunx_web.services.records import LOOKED_UP, Records
+from srunx_web.store import JobRow, db, open_database
+
+NOW = 1_700_000_000
+
+
+@pytest.fixture
+def records(tmp_path):
+    open_database(tmp_path / "srunx.db")
+    return Records("atlas")
+
+
+def job(id_=1, state="RUNNING", submit=NOW - 100, **more):
+    """A job of mine."""
+    return Job(id_, name="train", user="ann", partition="gpu", state=state, submit_time=submit, **more)
+
+
+def test_a_change_is_written_down(records):
+    records.write([job()], NOW)
+    records.write([job(state="COMPLETED", end_time=NOW)], NOW)
+    assert records.row(1).job == job(state="COMPLETED", end_time=NOW)
+
+
+@pytest.mark.parametrize("late", ["RUNNING", "CANCELLED", "FAILED"])
+def test_a_terminal_state_never_changes(records, late):
+    records.write([job(state="COMPLETED", end_time=NOW)], NOW)
+    records.write([job(state=late)], NOW)
+    assert records.row(1).state == "COMPLETED"
+
+
+def test_a_requeue_or_an_id_used_anew_is_another_submission(records):
+    records.write([job(state="NODE_FAIL", end_time=NOW)], NOW)
+    records.write([job(state="PENDING", submit=NOW + 1)], NOW + 2)
+    assert (records.row(1).state, records.row(1).end_time) == ("PENDING", None)
+
+
+def test_job_42_of_two_clusters_are_two_jobs(records):
+    other = Records("borea")
+    records.write([job(42)], NOW)
+    other.write([job(42, state="FAILED")], NOW)
+    assert (records.row(42).state, other.row(42).state) == ("RUNNING", "FAILED")
+
+
+def test_what_the_queue_forgot_is_listed_after_it(records):
+    records.write([job(1, "COMPLETED", end_time=NOW - 60), job(2), job(3, "FAILED", end_time=NOW - 90_000)], NOW)
+    merged = records.merged([job(9)], NOW)
+    assert [(one.id, one.state, one.reason) for one in merged] == [
+        (9, "RUNNING", None),
+        (1, "COMPLETED", None),
+        (2, "UNKNOWN", LOOKED_UP),
+    ]
+
+
+class Witness:
+    """A scheduler that knows these jobs."""
+
+    def __init__(self, *jobs):
+        self.known = {job.id: job for job in jobs}
+
+    def jobs(self, ids):
+        return {id_: self.known[id_] for id_ in ids if id_ in self.known}
+
+
+def test_a_vanished_job_is_looked_up_and_one_that_nobody_knows_is_lost(records):
+    records.write([job(1), job(2), job(3)], NOW)
+    records.settle(Witness(job(1, "FAILED", end_time=NOW)), shown={3}, now=NOW)
+    assert [records.row(id_).state for id_ in (1, 2, 3)] == ["FAILED", "UNKNOWN", "RUNNING"]
+    assert records.row(2).gone_at == NOW
+
+
+def test_the_accounting_does_not_wipe_out_what_it_does_not_know(records):
+    records.write([job(stdout="/x/%j.out", stderr="/x/%j.err")], NOW)
+    records.write([job(state="COMPLETED", end_time=NOW)], NOW)
+    assert (records.row(1).stdout, records.row(1).stderr) == ("/x/%j.out", "/x/%j.err")
+
+
+def test_a_submission_is_on_record_before_its_id(records):
+    records.begin(Submission("#!/bin/sh", "train", "tag1"), "web", NOW)
+    assert records.uncertain(NOW + 1) == ["tag1"]
+    records.adopt("tag1", 7)
+    assert records.uncertain(NOW + 1) == []
+    assert (records.row(7).script, records.row(7).name) == ("#!/bin/sh", "train")
+
+
+def test_what_was_seen_before_the_answer_came_is_joined_to_the_submission(records):
+    records.begin(Submission("#!/bin/sh", "train", "tag1"), "web", NOW)
+    records.write([job(7)], NOW)
+    records.adopt("tag1", 7)
+    assert (records.row(7).state, records.row(7).tag, JobRow.select().count()) == ("RUNNING", "tag1", 1)
+
+
+def test_a_refused_submission_leaves_nothing(records):
+    records.begin(Submission("#!/bin/sh", None, "tag1"), "web", NOW)
+    records.forget("tag1")
+    assert JobRow.select().count() == 0
+
+
+def test_many_threads_write_and_nothing_is_lost(records):
+    def write(first):
+        for id_ in range(first, first + 50):
+            records.write([job(id_)], NOW)
+
+    threads = [threading.Thread(target=write, args=(1 + 50 * number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(records.merged([], NOW)) == 400
+
+
+def test_the_file_is_private_and_knows_its_version(tmp_path, records):
+    assert (tmp_path / "srunx.db").stat().st_mode & 0o777 == 0o600
+    with db.connection_context():
+        assert db.execute_sql("PRAGMA user_version").fetchone()[0] == 1

@@ -18,7 +18,15 @@ from tests.server import Server
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 ROOT = Path(__file__).parents[1]
-FILTERS = ["", "q=job-77", "state=running", "state=failed", "partition=gpu", "user=user7", "q=e&state=waiting&partition=cpu"]
+FILTERS = [
+    "",
+    "q=job-77",
+    "state=running",
+    "state=failed",
+    "partition=gpu",
+    "user=user7",
+    "q=e&state=waiting&partition=cpu",
+]
 MINE = 200
 SORTS = ["", "id", "-name", "user", "-state", "gpus", "-elapsed", "submitted", "-priority"]
 STAND_IN = """#!/bin/sh
@@ -62,7 +70,9 @@ class StandIn:
     def raw(self) -> float:
         """Seconds that squeue itself takes, the best of five."""
         argv = ["squeue", "-h", "-O", "Name:\x1e12345678"]
-        return min(_seconds(lambda: subprocess.run(argv, env=self.environ, capture_output=True, check=True)) for _ in range(5))
+        return min(
+            _seconds(lambda: subprocess.run(argv, env=self.environ, capture_output=True, check=True)) for _ in range(5)
+        )
 
 
 def _seconds(call) -> float:
@@ -124,7 +134,12 @@ def _fragment(reader: Reader, limit: float) -> None:
         times.append(time.perf_counter() - begun)
         largest = max(largest, len(body))
     p95 = statistics.quantiles(times, n=20)[-1]
-    line(f"  queue fragment, {len(FILTERS)} filters x {len(SORTS)} sorts, p95", milliseconds(p95), milliseconds(limit), p95 < limit)
+    line(
+        f"  queue fragment, {len(FILTERS)} filters x {len(SORTS)} sorts, p95",
+        milliseconds(p95),
+        milliseconds(limit),
+        p95 < limit,
+    )
     line("  queue fragment, largest", f"{largest / 1000:.1f} kB", "60 kB", largest < 60_000)
     poll = re.search(rb'hx-get="(/jobs/rows[^"]*)"', reader.get(paths[0])[1])[1].decode().replace("&amp;", "&")
     statuses = []
@@ -179,7 +194,10 @@ def over_ssh() -> None:
     folder = Path(tempfile.mkdtemp(prefix="srunx-bench-"))
     server = Server(folder, SRUNX_BACKEND="ssh", SRUNX_SSH_HOSTNAME="login", SRUNX_SSH_CONFIG=str(config)).wait()
     reader = Reader(server.port)
-    raw = min(_seconds(lambda: subprocess.run(["ssh", "-F", config, "login", "squeue"], capture_output=True, check=True)) for _ in range(3))
+    raw = min(
+        _seconds(lambda: subprocess.run(["ssh", "-F", config, "login", "squeue"], capture_output=True, check=True))
+        for _ in range(3)
+    )
     reader.get("/api/jobs")
     warm = statistics.median(_seconds(lambda: reader.get("/api/jobs")) for _ in range(21))
     line(f"over SSH, warm /api/jobs (ssh squeue: {milliseconds(raw)})", milliseconds(warm), "20 ms", warm < 0.02)

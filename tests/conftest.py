@@ -119,7 +119,11 @@ class TestCluster:
     def __init__(self, command: list[str]):
         self.command = command
         lines = subprocess.run([*command, "env"], capture_output=True, text=True, check=True).stdout
-        words = dict(line.removeprefix("export ").split("=", 1) for line in lines.replace(" ", "\nexport ").splitlines() if "=" in line)
+        words = dict(
+            line.removeprefix("export ").split("=", 1)
+            for line in lines.replace(" ", "\nexport ").splitlines()
+            if "=" in line
+        )
         self.folder, self.ssh_config = Path(words["CLUSTER_DIR"]), words["CLUSTER_SSH_CONFIG"]
 
     @property
@@ -134,7 +138,9 @@ class TestCluster:
 
     def user(self, *argv: str) -> str:
         """Run something there as the researcher."""
-        return subprocess.run(["ssh", "-F", self.ssh_config, "login", *argv], capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            ["ssh", "-F", self.ssh_config, "login", *argv], capture_output=True, text=True, check=True
+        ).stdout
 
     def up(self) -> None:
         """Start what is not running."""
@@ -149,7 +155,9 @@ def cluster(release: str | None) -> TestCluster:
     command = [str(SCRIPTS / "slurm-release"), release] if release else [str(SCRIPTS / "slurm")]
     found = TestCluster(command)
     if not found.is_up:
-        missing(f"no Slurm to test against; as root: tests/cluster/{' '.join([Path(command[0]).name, *command[1:]])} up")
+        missing(
+            f"no Slurm to test against; as root: tests/cluster/{' '.join([Path(command[0]).name, *command[1:]])} up"
+        )
     return found
 
 

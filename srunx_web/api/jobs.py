@@ -70,7 +70,7 @@ def _no_mount(name: str) -> Problem:
 @blp.alt_response(503, description="No connection")
 def show(job_id):
     """One job; `job_id` is 123, or 123_4 for a task of an array."""
-    return job_json(jobs.show(cluster(), job_id, API_WAIT).job, time.time())
+    return job_json(jobs.show_now(cluster(), job_id).job, time.time())
 
 
 @blp.delete("/<job_id>")

@@ -59,6 +59,15 @@ def show(cluster: Cluster, label: str, wait: float = PAGE_WAIT) -> Shown:
     return Shown(_row(found, task), None, time.time(), None)
 
 
+def show_now(cluster: Cluster, label: str) -> Shown:
+    """A job for a program: as it is now, or the problem that keeps us from knowing; what has ended stays known."""
+    shown = show(cluster, label, API_WAIT)
+    if shown.job.is_terminal:
+        return shown
+    fresh(cluster.mine, cluster.title)
+    return show(cluster, label, API_WAIT)
+
+
 def _known(cluster: Cluster, view: View[list[Job]], id_: int, task: int | None) -> list[Job]:
     """The records of a job, a task or an array in the queue as last seen, else in the database."""
     for jobs in (view.value, cluster.everyone.last.value):

@@ -72,5 +72,3 @@ def test_a_full_disk_is_told_and_hides_nothing(app, client, jobs):
     here.disk_problem = "What is seen can't be recorded: database or disk is full."
     assert "disk is full" in client.get("/jobs").text and "seen" in client.get("/jobs").text
     assert client.get(f"/api/jobs/{id_}").status_code == 200
-
-

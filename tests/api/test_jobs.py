@@ -2,7 +2,18 @@
 
 import pytest
 
-FIELDS = {"name", "job_id", "status", "depends_on", "command", "resources", "partition", "nodes", "gpus", "elapsed_time"}
+FIELDS = {
+    "name",
+    "job_id",
+    "status",
+    "depends_on",
+    "command",
+    "resources",
+    "partition",
+    "nodes",
+    "gpus",
+    "elapsed_time",
+}
 
 
 def test_a_job_is_listed_shown_and_ends(client, jobs):
@@ -72,7 +83,9 @@ def test_a_refusal_is_in_the_schedulers_words(client):
     assert "invalid partition specified: nope" in answer.json["detail"]
 
 
-@pytest.mark.parametrize(("id_", "status"), [("0", 400), ("-1", 400), ("1" + "0" * 30, 400), ("abc", 422), ("1_x", 422), ("999", 404)])
+@pytest.mark.parametrize(
+    ("id_", "status"), [("0", 400), ("-1", 400), ("1" + "0" * 30, 400), ("abc", 422), ("1_x", 422), ("999", 404)]
+)
 @pytest.mark.parametrize(("method", "tail"), [("get", ""), ("delete", ""), ("get", "/logs")])
 def test_ids_that_lead_nowhere(client, method, tail, id_, status):
     answer = client.open(f"/api/jobs/{id_}{tail}", method=method.upper())

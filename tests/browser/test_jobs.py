@@ -45,8 +45,11 @@ def test_the_table_refreshes_without_losing_ticks_focus_or_scroll(person):
 
 def _api_submit(person, script) -> int:
     return person.page.evaluate(
-        """async script => (await (await fetch('/api/jobs', {method: 'POST', headers: {'Content-Type': 'application/json'},
-           body: JSON.stringify({name: 'x', script_content: script, job_name: script.match(/-J (.*)/)[1]})})).json()).job_id""",
+        """async script => {
+            const body = JSON.stringify({name: script.match(/-J (.*)/)[1], script_content: script})
+            const headers = {'Content-Type': 'application/json'}
+            return (await (await fetch('/api/jobs', {method: 'POST', headers, body})).json()).job_id
+        }""",
         script,
     )
 

@@ -62,7 +62,18 @@ def test_a_refusal_and_a_check_are_slurms_own_words(client):
 
 
 def test_another_users_job_is_seen_and_not_ours_to_cancel(client, slurm):
-    argv = ["ssh", "-F", slurm.ssh_config, "as-colleague", "sbatch", "--parsable", "-J", "theirs", "--wrap", "'sleep 60'"]
+    argv = [
+        "ssh",
+        "-F",
+        slurm.ssh_config,
+        "as-colleague",
+        "sbatch",
+        "--parsable",
+        "-J",
+        "theirs",
+        "--wrap",
+        "'sleep 60'",
+    ]
     id_ = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
     try:
         assert "theirs" in client.get("/jobs?whose=everyone&user=colleague").text

@@ -56,7 +56,9 @@ class TestThroughAJumpHost(OnSlurm):
         yield from over_ssh(slurm, "inner")
 
 
-@pytest.mark.skipif(not RELEASES, reason="no other versions asked for: SRUNX_TEST_RELEASES='trixie', or make test-matrix")
+@pytest.mark.skipif(
+    not RELEASES, reason="no other versions asked for: SRUNX_TEST_RELEASES='trixie', or make test-matrix"
+)
 class TestOtherVersions(OnSlurm):
     @pytest.fixture(params=RELEASES or ["none"])
     def shells(self, request):

@@ -1,6 +1,7 @@
 """The Jobs page and the page of a job, on the embedded executor."""
 
 import re
+import time
 
 import pytest
 
@@ -39,7 +40,9 @@ def test_a_filter_a_person_chose_is_in_the_address(client, jobs):
     assert "train" in answer.text
 
 
-@pytest.mark.parametrize("query", ["page=0", "page=x", "sort=;drop", "state=<b>", "whose=nobody", "open=1,2,x", "page=99999"])
+@pytest.mark.parametrize(
+    "query", ["page=0", "page=x", "sort=;drop", "state=<b>", "whose=nobody", "open=1,2,x", "page=99999"]
+)
 def test_a_senseless_query_is_as_if_it_were_not_there(client, jobs, query):
     jobs.run("true", name="still here")
     assert "still here" in client.get(f"/jobs?{query}").text
@@ -98,7 +101,7 @@ def _until(client, path, word):
         answer = client.get(path)
         if word in answer.text:
             return answer.text
-        __import__("time").sleep(0.1)
+        time.sleep(0.1)
     raise AssertionError(f"{word} did not come")
 
 
@@ -121,7 +124,22 @@ def test_the_whole_log_is_downloaded_as_it_is(client, jobs):
     id_ = jobs.run(r"printf '\033[31m\r\n'; head -c 5000000 /dev/zero")
     answer = client.get(f"/jobs/{id_}/log/raw")
     assert answer.data == b"\033[31m\r\n" + bytes(5_000_000)
-    assert answer.headers["Content-Disposition"].startswith("attachment") and "sandbox" in answer.headers["Content-Security-Policy"]
+    assert (
+        answer.headers["Content-Disposition"].startswith("attachment")
+        and "sandbox" in answer.headers["Content-Security-Policy"]
+    )
+
+
+def test_a_log_of_two_gigabytes_opens_by_its_end(client, jobs, tmp_path):
+    id_ = jobs.run("echo begin")
+    with open(tmp_path / f"slurm-{id_}.out", "r+b") as log:
+        log.truncate(2 << 30)
+        log.seek(0, 2)
+        log.write(b"\nthe end\n")
+    begun = time.monotonic()
+    page = client.get(f"/jobs/{id_}").text
+    assert "the end" in page and len(page) < 256 << 10
+    assert time.monotonic() - begun < 2
 
 
 def test_the_first_error_and_any_text_are_found_in_the_whole_log(client, jobs):

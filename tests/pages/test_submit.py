@@ -6,7 +6,9 @@ import pytest
 
 
 def test_a_script_is_submitted_and_its_page_opens(client):
-    answer = client.post("/jobs/new", data={"script": "#!/bin/bash\n#SBATCH -J fresh\necho hi\n"}, follow_redirects=True)
+    answer = client.post(
+        "/jobs/new", data={"script": "#!/bin/bash\n#SBATCH -J fresh\necho hi\n"}, follow_redirects=True
+    )
     assert "Submitted as job" in answer.text and "fresh" in answer.text
 
 

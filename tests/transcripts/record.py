@@ -84,10 +84,14 @@ def main(config: str, folder: str, *root: str) -> None:
 
 
 def _fill(slurm: Slurm) -> dict[str, int]:
-    ids = {name: slurm.submit(Submission(f"#!/bin/bash\n{text}\n", name, name.split()[0])) for name, text in JOBS.items()}
+    ids = {
+        name: slurm.submit(Submission(f"#!/bin/bash\n{text}\n", name, name.split()[0])) for name, text in JOBS.items()
+    }
     while {job.state for job in slurm.jobs([ids["stopped"], ids["typed"]]).values()} != {"RUNNING"}:
         time.sleep(0.5)
-    depends = Submission("#!/bin/bash\ntrue\n", "depends", "depends", None, f"afterok:{ids['typed']},afterany:{ids['array']}")
+    depends = Submission(
+        "#!/bin/bash\ntrue\n", "depends", "depends", None, f"afterok:{ids['typed']},afterany:{ids['array']}"
+    )
     ids["depends"] = slurm.submit(depends)
     ids["never"] = slurm.submit(Submission("#!/bin/bash\ntrue\n", "never", "never", None, f"afterok:{ids['fails']}"))
     slurm.cancel([str(ids["stopped"])])

@@ -1,9 +1,12 @@
 """Run as a program: `killed.py SPOOL FOLDER STEP` hands in arrays, each time in a process that is killed by SIGKILL
-at a later line of the code that does it, until one comes through. Prints what was acknowledged."""
+at a later line of the code that does it, until one comes through. Prints what was acknowledged.
+
+Between two of them another process looks on until all has ended, as the next server would."""
 
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -35,15 +38,24 @@ def submit(spool: Path, folder: str, last: int) -> None:
     print(id_, flush=True)
 
 
-def main(spool: Path, folder: str, step: int) -> None:
-    last, was_killed = 1, True
-    while was_killed:
-        child = os.fork()
-        if not child:
-            submit(spool, folder, last)
-            os._exit(0)
-        was_killed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-        last += step
+def settle(spool: Path) -> None:
+    """Look on until nothing waits or runs."""
+    scheduler = Embedded(spool, LocalShell(), cpus=4, gpus=0)
+    while not all(job.is_terminal for job in scheduler.queue(mine=True)):
+        time.sleep(0.02)
 
 
-main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+def run(work, *words) -> int:
+    """Do it in a process of its own; how that ended."""
+    child = os.fork()
+    if not child:
+        work(*words)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+spool, folder, step = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+last = 1
+while run(submit, spool, folder, last) == -signal.SIGKILL:
+    run(settle, spool)
+    last += step

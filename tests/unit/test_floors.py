@@ -48,7 +48,9 @@ def test_the_ground_floor_is_pure(path):
 
 @pytest.mark.parametrize(("noun", "other"), [("api", "pages"), ("pages", "api")])
 def test_the_api_and_the_pages_share_services_not_each_other(noun, other):
-    assert not [path for path in (PACKAGE / noun).glob("*.py") if any(name.startswith(other) for name in imported(path))]
+    assert not [
+        path for path in (PACKAGE / noun).glob("*.py") if any(name.startswith(other) for name in imported(path))
+    ]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

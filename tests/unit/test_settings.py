@@ -25,7 +25,14 @@ def test_a_fresh_home_has_the_usual_folders(tmp_path):
 
 
 def test_the_current_profile_of_the_peers_file_is_used(tmp_path):
-    profile = {"hostname": "login.hpc", "username": "ann", "key_filename": "~/.ssh/id", "port": 22, "mounts": [], "x": 1}
+    profile = {
+        "hostname": "login.hpc",
+        "username": "ann",
+        "key_filename": "~/.ssh/id",
+        "port": 22,
+        "mounts": [],
+        "x": 1,
+    }
     environ = config(tmp_path, json.dumps({"current_profile": "hpc", "profiles": {"hpc": profile}, "unknown": 2}))
     assert load(environ).profile.hostname == "login.hpc"
     assert load({**environ, "SRUNX_SSH_HOSTNAME": "other", "SRUNX_SSH_PORT": "2222"}).profile.port == 2222
@@ -36,7 +43,9 @@ def test_a_profile_that_is_not_there_is_named(tmp_path):
         load({"HOME": str(tmp_path), "SRUNX_SSH_PROFILE": "nope"})
 
 
-@pytest.mark.parametrize(("text", "where"), [('{\n "a": 1,\n}', "line 3, column 1"), ("[]", "line 1"), ("", "line 1, column 1")])
+@pytest.mark.parametrize(
+    ("text", "where"), [('{\n "a": }', "line 2, column 7"), ("[]", "line 1"), ("", "line 1, column 1")]
+)
 def test_a_broken_file_is_named_with_its_line_and_left_alone(tmp_path, text, where):
     environ = config(tmp_path, text)
     with pytest.raises(Invalid, match=where):

@@ -101,8 +101,17 @@ def test_the_accounting_and_the_queue_agree(played):
     found = played.slurm.jobs([*played.ids.values(), 99999])
     assert found.keys() >= set(played.ids.values())
     for id_, job in found.items():
-        assert (job.state, job.name, job.gpus, job.cpus) == (known[id_].state, known[id_].name, known[id_].gpus, known[id_].cpus)
-        assert (job.submit_time, job.work_dir, job.end_time) == (known[id_].submit_time, known[id_].work_dir, known[id_].end_time)
+        assert (job.state, job.name, job.gpus, job.cpus) == (
+            known[id_].state,
+            known[id_].name,
+            known[id_].gpus,
+            known[id_].cpus,
+        )
+        assert (job.submit_time, job.work_dir, job.end_time) == (
+            known[id_].submit_time,
+            known[id_].work_dir,
+            known[id_].end_time,
+        )
 
 
 def test_an_array_is_found_with_all_its_tasks(played):
@@ -215,7 +224,9 @@ def test_missing_commands_are_no_answer():
 
 def test_a_controller_that_limits_us_is_heard():
     played = Played("24.11", "queue")
-    scene = next(scene for scene in played.shell._scenes.values() if "squeue" in scene[0]["argv"] and "--me" in scene[0]["argv"])[0]
+    scene = next(
+        scene for scene in played.shell._scenes.values() if "squeue" in scene[0]["argv"] and "--me" in scene[0]["argv"]
+    )[0]
     scene["stderr"] = "squeue: RPC rate limited 1 time(s). Sleeping then trying again.\n"
     assert played.slurm.queue(mine=True)
     assert played.slurm.limited

@@ -18,12 +18,16 @@ def test_durations_look_as_slurm_prints_them(seconds, words):
     assert text.duration(seconds) == words
 
 
-@pytest.mark.parametrize(("count", "words"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 kB"), (2 << 30, "2.0 GB"), (5 << 40, "5.0 TB")])
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 kB"), (2 << 30, "2.0 GB"), (5 << 40, "5.0 TB")]
+)
 def test_sizes_have_units(count, words):
     assert text.size(count) == words
 
 
-@pytest.mark.parametrize(("mebibytes", "words"), [(None, ""), (512, "512M"), (1536, "1.5G"), (32768, "32G"), (1 << 20, "1T")])
+@pytest.mark.parametrize(
+    ("mebibytes", "words"), [(None, ""), (512, "512M"), (1536, "1.5G"), (32768, "32G"), (1 << 20, "1T")]
+)
 def test_memory_looks_as_sbatch_takes_it(mebibytes, words):
     assert text.memory(mebibytes) == words
 

@@ -105,6 +105,8 @@ def init_app(app: Flask, gate: Gate) -> None:
             response.headers.setdefault(name, value)
         if response.status_code == Unauthorized.status:
             response.headers["WWW-Authenticate"] = "Bearer"
+            if "HX-Request" in request.headers:  # an open page whose session is over
+                response.headers["HX-Redirect"] = "/login"
         if response.status_code == Denied.status and (seconds := sessions.pause(request.remote_addr)):
             response.headers["Retry-After"] = str(seconds)
         return response

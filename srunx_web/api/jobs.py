@@ -12,7 +12,6 @@ from ..core.errors import NotConnected, NotFound, Problem
 from ..core.model import Job
 from ..current import cluster, server, work_dir
 from ..services import jobs, logs
-from ..services.cluster import API_WAIT
 from .schemas import JobSchema, LogsQuerySchema, LogsSchema, SubmitSchema, SubmittedSchema
 
 blp = Blueprint("jobs", __name__, url_prefix="/api/jobs", description="Jobs of the cluster")

@@ -4,10 +4,9 @@ import json
 import os
 import time
 
-from ..core import request
 from ..core.errors import Invalid, SlurmFailed
 from ..core.model import Submission
-from ..core.request import Request
+from ..core.options import Sizes, array_indices, dependency_terms, exported, sizes_of
 from ..core.script import complaint, directives
 from .local.spool import Spool
 from .shell import is_scrubbed
@@ -36,13 +35,13 @@ def admitted(submission: Submission, node: dict, user: str) -> tuple[dict, dict[
     options = _options(submission)
     try:
         _check_place(options, node)
-        asked = _fitting(options, node)
-        record = _record(options, asked, user)
+        sizes = _fitting(options, node)
+        record = _record(options, sizes, user)
         inherited = {name: value for name, value in os.environ.items() if not is_scrubbed(name)}
-        environ = request.exported(options.get("export", "ALL"), inherited)
+        environ = exported(options.get("export", "ALL"), inherited)
     except ValueError as error:
         raise refusal(str(error)) from None
-    environ |= _variables(record, asked, node)
+    environ |= _variables(record, sizes, node)
     return record, {"script": script, "environ": json.dumps(environ).encode()}
 
 
@@ -60,14 +59,13 @@ def check_dependencies(record: dict, spool: Spool) -> None:
 
 
 def _encoded(submission: Submission) -> bytes:
-    if "\0" in submission.script:
-        raise Invalid("the script holds a NUL character, which sbatch can't read")
-    if any("\0" in text for text in submission if text):
-        raise Invalid("a NUL character can't be part of a name or a folder")
     try:
-        return submission.script.encode()
+        texts = [text.encode() for text in submission if text]
     except UnicodeEncodeError:
-        raise Invalid("the script holds an unpaired surrogate, which is no character") from None
+        raise Invalid("an unpaired surrogate is no character") from None
+    if any(b"\0" in text for text in texts):
+        raise Invalid("a NUL character can't be part of a script, a name or a folder")
+    return submission.script.encode()
 
 
 def _options(submission: Submission) -> dict[str, str]:
@@ -96,22 +94,22 @@ def _check_place(options: dict[str, str], node: dict) -> None:
             raise ValueError(words)
 
 
-def _fitting(options: dict[str, str], node: dict) -> Request:
+def _fitting(options: dict[str, str], node: dict) -> Sizes:
     """What is asked for; ValueError when this machine will never have it."""
-    asked = request.request(options)
+    sizes = sizes_of(options)
     if "exclusive" in options:
-        asked = asked._replace(cpus=max(asked.cpus, node["cpus"]))
-    asked = asked._replace(memory=node["memory"] if asked.memory == 0 else asked.memory)
-    if (asked.memory or 0) > node["memory"]:
+        sizes = sizes._replace(cpus=max(sizes.cpus, node["cpus"]))
+    sizes = sizes._replace(memory=node["memory"] if sizes.memory == 0 else sizes.memory)
+    if (sizes.memory or 0) > node["memory"]:
         raise ValueError(f"Memory specification can not be satisfied\n{_IMPOSSIBLE}")
-    if asked.nodes > 1 or asked.cpus > node["cpus"] or asked.gpus > len(node["gpus"]):
+    if sizes.nodes > 1 or sizes.cpus > node["cpus"] or sizes.gpus > len(node["gpus"]):
         raise ValueError(_IMPOSSIBLE)
-    return asked
+    return sizes
 
 
-def _record(options: dict[str, str], asked: Request, user: str) -> dict:
-    any_term, terms = request.dependency(options.get("dependency", ""))
-    indices, throttle = request.array(options["array"]) if "array" in options else ([], None)
+def _record(options: dict[str, str], sizes: Sizes, user: str) -> dict:
+    any_term, terms = dependency_terms(options.get("dependency", ""))
+    indices, throttle = array_indices(options["array"]) if "array" in options else ([], None)
     return {
         "name": options.get("job-name") or "sbatch",
         "user": user,
@@ -119,11 +117,11 @@ def _record(options: dict[str, str], asked: Request, user: str) -> dict:
         "partition": PARTITION,
         "comment": options.get("comment"),
         "work_dir": os.path.join(os.path.expanduser("~"), options.get("chdir", "")).rstrip("/") or "/",
-        "cpus": asked.cpus,
-        "gpus": asked.gpus,
-        "memory": asked.memory or 0,
-        "tres": _tres(asked),
-        "time_limit": asked.time_limit,
+        "cpus": sizes.cpus,
+        "gpus": sizes.gpus,
+        "memory": sizes.memory or 0,
+        "tres": _tres(sizes),
+        "time_limit": sizes.time_limit,
         "submit_time": int(time.time()),
         "stdin": _file(options.get("input")) or "/dev/null",
         "stdout": _file(options.get("output")) or ("slurm-%A_%a.out" if indices else "slurm-%j.out"),
@@ -138,9 +136,9 @@ def _record(options: dict[str, str], asked: Request, user: str) -> dict:
     }
 
 
-def _tres(asked: Request) -> str:
-    memory = f",mem={asked.memory}M" if asked.memory else ""
-    return f"cpu={asked.cpus}{memory},node=1" + (f",gres/gpu={asked.gpus}" if asked.gpus else "")
+def _tres(sizes: Sizes) -> str:
+    memory = f",mem={sizes.memory}M" if sizes.memory else ""
+    return f"cpu={sizes.cpus}{memory},node=1" + (f",gres/gpu={sizes.gpus}" if sizes.gpus else "")
 
 
 def _file(pattern: str | None) -> str | None:
@@ -154,13 +152,13 @@ def _choice(options: dict[str, str], name: str, values: dict[str, bool]) -> bool
     return values[text] if text else False
 
 
-def _variables(record: dict, asked: Request, node: dict) -> dict[str, str]:
+def _variables(record: dict, sizes: Sizes, node: dict) -> dict[str, str]:
     """What Slurm puts in a job's environment, as far as it is known before the job has its id."""
     values = {
         "JOB_NAME": record["name"], "JOB_PARTITION": PARTITION, "JOB_NODELIST": node["name"], "NODELIST": node["name"],
-        "JOB_NUM_NODES": 1, "NNODES": 1, "NTASKS": asked.tasks, "NPROCS": asked.tasks,
-        "TASKS_PER_NODE": asked.tasks, "CPUS_PER_TASK": asked.cpus_per_task, "CPUS_ON_NODE": asked.cpus,
-        "JOB_CPUS_PER_NODE": asked.cpus, "SUBMIT_DIR": record["work_dir"], "SUBMIT_HOST": node["name"],
+        "JOB_NUM_NODES": 1, "NNODES": 1, "NTASKS": sizes.tasks, "NPROCS": sizes.tasks,
+        "TASKS_PER_NODE": sizes.tasks, "CPUS_PER_TASK": sizes.cpus_per_task, "CPUS_ON_NODE": sizes.cpus,
+        "JOB_CPUS_PER_NODE": sizes.cpus, "SUBMIT_DIR": record["work_dir"], "SUBMIT_HOST": node["name"],
         "PROCID": 0, "LOCALID": 0, "NODEID": 0, "GTIDS": 0, "JOB_USER": record["user"], "JOB_UID": os.geteuid(),
         "JOB_GID": os.getegid(), "CLUSTER_NAME": "embedded",
     }  # fmt: skip

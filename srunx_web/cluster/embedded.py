@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from ..core import request
 from ..core.errors import NotConnected, SlurmFailed
 from ..core.model import Job, Node, Partition, Submission
+from ..core.options import array_indices, spans
 from .admission import PARTITION, REFUSED, admitted, check_dependencies, refusal
 from .local import processes, turns
 from .local.spool import CANCELLED, PENDING, RUNNING, Spool, write
@@ -45,7 +45,7 @@ class Embedded:
             "memory": memory or _memory(),
         }
         self._ended: dict[int, Job] = {}  # lately
-        self._seen: set[str] = set()
+        self._seen: set[int] = set()
         self._prepare()
 
     def _prepare(self) -> None:
@@ -78,11 +78,11 @@ class Embedded:
     def _look_at_ended(self, spool: Spool) -> None:
         """Read what has ended since the last look, and forget what did long ago."""
         oldest = time.time() - MEMORY_SECONDS
-        names = set(os.listdir(spool.done))
-        for name in sorted(names - self._seen, key=int):
-            if (spool.done / name).stat().st_mtime > oldest and (record := spool.read(int(name))):
-                self._ended[record["id"]] = _as_job(record)
-        self._seen = names
+        ids = {int(name) for name in os.listdir(spool.done) if name.isdigit()}
+        for id_ in sorted(ids - self._seen):
+            if spool.folder(id_).stat().st_mtime > oldest and (record := spool.read(id_)):
+                self._ended[id_] = _as_job(record)
+        self._seen = ids
         self._ended = {id_: job for id_, job in self._ended.items() if (job.end_time or 0) > oldest}
 
     def jobs(self, ids: list[int]) -> dict[int, Job]:
@@ -170,7 +170,7 @@ def _as_job(record: dict) -> Job:
     fields = {name: record[name] for name in Job._fields if name in record}
     fields["memory"] = record["memory"] or None
     if record["rest"]:
-        fields["tasks"] = request.spans(record["rest"]) + (f"%{record['throttle']}" if record["throttle"] else "")
+        fields["tasks"] = spans(record["rest"]) + (f"%{record['throttle']}" if record["throttle"] else "")
     return Job(**fields)
 
 
@@ -178,7 +178,7 @@ def _parsed(label: str) -> tuple[int, set[int] | None]:
     """The id, and the tasks that 123_4 or 123_[4-9] names."""
     match = _LABEL.fullmatch(label)
     try:
-        indices = set(request.array(match[2] or match[3])[0]) if match[2] or match[3] else None
+        indices = set(array_indices(match[2] or match[3])[0]) if match[2] or match[3] else None
     except (TypeError, ValueError):
         raise SlurmFailed(f"scancel failed: scancel: error: Invalid job id {label}") from None
     return int(match[1]), indices

@@ -8,6 +8,7 @@ from .parse import duration
 
 ARRAY_LIMIT = 1001  # Slurm's default MaxArraySize: indices are below
 _BASIC = ("HOME", "USER", "LOGNAME", "SHELL", "LANG")  # left of the environment by --export=NONE
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
 _COUNT = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 _MEMORY = re.compile(r"(\d{1,12})([KMGT]?)B?", re.IGNORECASE | re.ASCII)
 _KIBIBYTES = {"K": 1, "": 1 << 10, "M": 1 << 10, "G": 1 << 20, "T": 1 << 30}
@@ -17,7 +18,7 @@ _SPAN = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?", re.ASCII)
 _TERM = re.compile(r"(after|afterany|afternotok|afterok)((?::\d{1,18}(?:_\d{1,9})?)+)", re.IGNORECASE | re.ASCII)
 
 
-class Request(NamedTuple):
+class Sizes(NamedTuple):
     """What is asked of one node. Memory is MiB: None when nothing was said, 0 for all there is."""
 
     nodes: int = 1
@@ -29,7 +30,7 @@ class Request(NamedTuple):
     time_limit: int | None = None  # seconds
 
 
-def request(options: Mapping[str, str]) -> Request:
+def sizes_of(options: Mapping[str, str]) -> Sizes:
     """The sizes that these options (long names, as from script.directives) stand for."""
     nodes = _nodes(options.get("nodes", "1"))
     per_node = max(gpu_count(options.get("gpus-per-node", "")), gres_gpus(options.get("gres", "")))
@@ -38,9 +39,9 @@ def request(options: Mapping[str, str]) -> Request:
     tasks = _count(options, "ntasks", total // per_task if per_task and total else default)
     cpus_per_task = _count(options, "cpus-per-task", 1)
     gpus = max(total, per_node * nodes, per_task * tasks)
-    cpus = max(tasks * cpus_per_task, _count(options, "cpus-per-gpu", 1) * gpus)
+    cpus = max(tasks * cpus_per_task, _count(options, "cpus-per-gpu", 0) * gpus)
     limit = time_limit(options["time"]) if "time" in options else None
-    return Request(nodes, tasks, cpus_per_task, cpus, gpus, _asked_memory(options, cpus, gpus), limit)
+    return Sizes(nodes, tasks, cpus_per_task, cpus, gpus, _asked_memory(options, cpus, gpus), limit)
 
 
 def _asked_memory(options: Mapping[str, str], cpus: int, gpus: int) -> int | None:
@@ -95,7 +96,7 @@ def gres_gpus(text: str) -> int:
     return sum(int(match[1]) if match[1] else 1 for match in matches)
 
 
-def array(text: str) -> tuple[list[int], int | None]:
+def array_indices(text: str) -> tuple[list[int], int | None]:
     """The indices of an --array, in order, and how many may run at once: 0-3, 1,5,7-9:2%3."""
     body, percent, most = text.partition("%")
     matches = [_SPAN.fullmatch(part) for part in body.removeprefix("[").removesuffix("]").split(",")]
@@ -110,7 +111,7 @@ def array(text: str) -> tuple[list[int], int | None]:
     return sorted(found), int(most or 0) or None
 
 
-def dependency(text: str) -> tuple[bool, list[tuple[str, str]]]:
+def dependency_terms(text: str) -> tuple[bool, list[tuple[str, str]]]:
     """Whether one of the terms is enough (joined by "?"), and the terms: ("afterok", "12"), ("after", "12_3"),
     ("singleton", "")."""
     terms: list[tuple[str, str]] = []
@@ -134,7 +135,7 @@ def exported(text: str, environ: Mapping[str, str]) -> dict[str, str]:
     else:
         names = {*_BASIC, *words}
         kept = {"PATH": "/usr/local/bin:/usr/bin:/bin"} | {name: environ[name] for name in names if name in environ}
-    return kept | dict(word.split("=", 1) for word in words if "=" in word)
+    return kept | dict(word.split("=", 1) for word in words if _ASSIGNMENT.match(word))
 
 
 def spans(indices: list[int]) -> str:

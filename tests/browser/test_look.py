@@ -8,8 +8,8 @@ from tests.conftest import is_fault
 
 pytestmark = pytest.mark.browser
 AXE = (Path(__file__).parents[1] / "vendor/axe.min.js").read_text(encoding="utf-8")
-PAGES = ["/", "/jobs", "/jobs?whose=everyone&open={array}", "/jobs/{id}", "/jobs/{id}?stream=script", "/jobs/{array}", "/jobs/new",
-         "/resources", "/nowhere", "/api/docs"]  # fmt: skip
+PAGES = ["/", "/jobs", "/jobs?whose=everyone&open={array}", "/jobs/{id}", "/jobs/{id}?stream=script", "/jobs/{array}",
+         "/jobs/new", "/resources", "/nowhere", "/api/docs"]  # fmt: skip
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 from tests.server import Server
 
 pytestmark = pytest.mark.cluster
-PAGES = ["/", "/jobs", "/jobs?whose=everyone", "/jobs/rows?q=outage", "/resources", "/jobs/new", "/connection", "/jobs/{id}",
-         "/jobs/{id}/state", "/jobs/{id}/log?offset=0"]  # fmt: skip
+PAGES = ["/", "/jobs", "/jobs?whose=everyone", "/jobs/rows?q=outage", "/resources", "/jobs/new", "/connection",
+         "/jobs/{id}", "/jobs/{id}/state", "/jobs/{id}/log?offset=0"]  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -87,7 +87,7 @@ def test_the_page_of_a_job_has_its_log_and_facts(client, jobs):
 def test_the_log_goes_on_where_the_page_ended(client, jobs):
     id_ = jobs.submit("echo one; sleep 2; printf 'two\\nthr'; sleep 60")
     jobs.wait(id_, "RUNNING")
-    poll = "/jobs/{}/log?offset=0&seen=0".format(id_)
+    poll = f"/jobs/{id_}/log?offset=0&seen=0"
     text = _until(client, poll, "one")
     after = _next(text)
     assert client.get(after).status_code == 204

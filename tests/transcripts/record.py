@@ -1,6 +1,6 @@
 """Record what a real Slurm answers to our own calls.
 
-python -m tests.transcripts.record SSH_CONFIG OUT_FOLDER ROOT COMMAND...   (ROOT COMMAND: a shell as root on the cluster)
+python -m tests.transcripts.record SSH_CONFIG OUT_FOLDER ROOT COMMAND...   (a shell as root on the cluster)
 makes queue.json, drained.json, no-accounting.json and no-controller.json: {"slurm", "ids", "scenes": [{argv, ...}]}.
 It submits, cancels, drains a node and stops daemons: only for a test cluster (tests/cluster/slurm) without other jobs.
 """
@@ -74,8 +74,7 @@ def main(config: str, folder: str, *root: str) -> None:
     _save(out, "drained", slurm, shell, ids, lambda slurm, ids: slurm.nodes())
     _root(root, "scontrol update nodename=g2 state=resume")
     _root(root, "kill $(cat $CLUSTER_DIR/run/slurmdbd.pid); while pgrep -x slurmdbd >/dev/null; do sleep .1; done")
-    _save(out, "no-accounting", slurm, shell, ids, lambda slurm, ids: [_tried(slurm.jobs, list(ids.values())),
-                                                                   _tried(slurm.jobs, [ids["hello"], 99999])])  # fmt: skip
+    _save(out, "no-accounting", slurm, shell, ids, _no_accounting)
     _root(root, "kill $(cat $CLUSTER_DIR/run/slurmctld.pid); while pgrep -x slurmctld >/dev/null; do sleep .1; done")
     _save(out, "no-controller", slurm, shell, ids, _no_controller)
     _root(root, "slurm up || $CLUSTER_UP up")
@@ -113,6 +112,11 @@ def _queue(slurm: Slurm, ids: dict[str, int]) -> None:
     for text in REFUSED.values():
         _tried(slurm.submit, Submission(text))
     slurm.cancel(["99999", str(ids["fails"])])
+
+
+def _no_accounting(slurm: Slurm, ids: dict[str, int]) -> None:
+    _tried(slurm.jobs, list(ids.values()))
+    _tried(slurm.jobs, [ids["hello"], 99999])
 
 
 def _no_controller(slurm: Slurm, ids: dict[str, int]) -> None:

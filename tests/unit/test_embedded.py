@@ -321,9 +321,8 @@ def test_a_strict_srun_ends_all_tasks_with_the_first_that_fails(bench):
 
 
 def test_a_folder_that_is_not_there_is_replaced_by_tmp(bench):
-    id_ = bench.submit("pwd", "--chdir=/none", f"--output={bench.folder}/log")
-    bench.scheduler.submit(Submission(f"#!/bin/bash\n#SBATCH -D /none -o {bench.folder}/log\npwd\n"))
-    assert bench.wait(id_).state == bench.wait(id_ + 1).state == COMPLETED
+    script = f"#!/bin/bash\n#SBATCH -D /none -o {bench.folder}/log\npwd\n"
+    assert bench.wait(bench.scheduler.submit(Submission(script))).state == COMPLETED
     assert bench.read("log").splitlines() == [
         "slurmstepd: error: couldn't chdir to `/none': No such file or directory: going to /tmp instead",
         "/tmp",

@@ -41,7 +41,7 @@ def test_a_filter_keeps_what_it_says_and_nothing_else(jobs, search, state, parti
     kept = {row.job.id for row in Table(jobs).page(wanted, size=1000).rows}
     for job in jobs:
         fits = (search in job.name or search in str(job.id)) and job.user == "ann"
-        fits = fits and (not state or state == job.state or state == "failed" and job.state == "FAILED")
+        fits = fits and (not state or state == job.state or (state == "failed" and job.state == "FAILED"))
         assert (job.id in kept) == bool(fits and (not partition or partition in job.partition))
 
 

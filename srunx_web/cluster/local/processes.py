@@ -1,12 +1,12 @@
 """Processes as the kernel knows them: which is which, which belong to a job, and their end."""
 
 import contextlib
+import functools
 import os
 import signal
 import time
 from pathlib import Path
 
-BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 PAUSE = 0.05  # seconds between two looks at what is left
 PATIENCE = 10  # seconds for KILL: a process that waits for its disk may not even die of that
 
@@ -26,9 +26,15 @@ def born(pid: int) -> int | None:
     return int(fields[19]) if fields else None
 
 
+@functools.cache
+def this_boot() -> str:
+    """The kernel's name for the time since the machine was started."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
 def is_alive(pid: int, start: int | None, boot: str) -> bool:
     """Whether the process that had this number then still runs."""
-    return boot == BOOT and start is not None and born(pid) == start
+    return boot == this_boot() and start is not None and born(pid) == start
 
 
 def members(mark: str, session: int | None = None) -> list[int]:

@@ -35,7 +35,7 @@ class Spool:
     @contextlib.contextmanager
     def lock(self, seconds: float | None = None):
         """Hold the spool; TimeoutError when somebody else does for that long."""
-        with open(self.root / "lock", "ab") as file:
+        with open(self.root / "lock", "ab", opener=private) as file:
             _flock(file, seconds)
             yield
 
@@ -71,12 +71,13 @@ class Spool:
         An array has `array` (its indices), `split` (index to id of the tasks that are jobs) and `rest`.
         """
         folder = self.folder(id_)
+        is_live = folder.parent == self.live
         try:
-            job = self._submitted.get(id_) or json.loads((folder / "job").read_bytes())
+            job = (is_live and self._submitted.get(id_)) or json.loads((folder / "job").read_bytes())
             state = json.loads((folder / "state").read_bytes()) if (folder / "state").exists() else {}
         except (OSError, ValueError):
             return None
-        if folder.parent == self.live:
+        if is_live:
             self._submitted[id_] = job
         job = {"state": PENDING, "split": {}, **job, **state}
         job["rest"] = [] if "task" in job else [i for i in job.get("array", ()) if str(i) not in job["split"]]
@@ -84,7 +85,9 @@ class Spool:
 
     def live_jobs(self) -> list[dict]:
         """The jobs that have not ended, by id."""
-        jobs = {id_: job for id_ in sorted(map(int, os.listdir(self.live))) if (job := self.read(id_))}
+        ids = sorted(int(name) for name in os.listdir(self.live) if name.isdigit())
+        self._submitted = {id_: self._submitted[id_] for id_ in ids if id_ in self._submitted}
+        jobs = {id_: job for id_ in ids if (job := self.read(id_))}
         for job in jobs.values():
             array = jobs.get(job.get("array_id") or 0, job)
             if array is not job and job["task"] in array["rest"]:  # somebody was killed in the midst of split()
@@ -138,10 +141,15 @@ class Spool:
         self._submitted.pop(job["id"], None)
 
 
+def private(path: str | Path, flags: int) -> int:
+    """An opener of files for their owner only."""
+    return os.open(path, flags, 0o600)
+
+
 def write(path: Path, data: bytes) -> None:
-    """Replace a file at once, durably, readable for its owner only."""
+    """Replace a file at once, durably, for its owner only."""
     new = path.with_name(path.name + ".new")
-    with open(new, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+    with open(new, "wb", opener=private) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

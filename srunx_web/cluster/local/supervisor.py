@@ -20,7 +20,7 @@ from core.model import Job
 
 GRACE = 5  # seconds between TERM and KILL for a job that is cancelled or out of time
 LEFTOVER_GRACE = 1  # and for what a script leaves behind
-LONGEST_WAIT = 3600
+LONGEST_WAIT = 60  # and then a look whether the spool is still there
 NEWS = {signal.SIGCHLD, signal.SIGCONT}  # the script ended; somebody changed the state
 INHERITED = {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 OUT_OF_REACH = FAILED, "0:53", "RaisedSignal:53(Real-time signal 19)"  # Slurm's end of a job without its files
@@ -41,6 +41,8 @@ def main(root: str, id_: int) -> None:
 
 def run(spool: Spool, job: dict) -> tuple[str, str, str | None]:
     """Run the script to its end; the job's state, exit code and reason then."""
+    if job.get("cancel"):
+        return CANCELLED, "0:0", None
     try:
         files = open_files(job)
     except OSError as error:

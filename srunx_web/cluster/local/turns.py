@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from . import processes
-from .spool import CANCELLED, COMPLETED, NODE_FAIL, PENDING, RUNNING, Spool
+from .spool import CANCELLED, COMPLETED, NODE_FAIL, PENDING, RUNNING, Spool, private
 
 NEVER, UNMET = "DependencyNeverSatisfied", "Dependency"
 SIZES = ("cpus", "memory", "gpus")
@@ -135,13 +135,13 @@ def _is_twin(other: dict, job: dict) -> bool:
 def _start(spool: Spool, job: dict, room: Room) -> None:
     """Hand a job to a supervisor, which waits for the lock, and goes on only if the job's state then names it."""
     folder = spool.live / str(job["id"])
-    with open(folder / "log", "ab") as log:
+    with open(folder / "log", "ab", opener=private) as log:
         argv = [sys.executable, "-I", "-S", _SUPERVISOR, str(spool.root), str(job["id"])]
         child = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=_ENVIRON, start_new_session=True
         )
     threading.Thread(target=child.wait, name="reaper", daemon=True).start()
-    who = {"pid": child.pid, "born": processes.born(child.pid), "boot": processes.BOOT}
+    who = {"pid": child.pid, "born": processes.born(child.pid), "boot": processes.this_boot()}
     spool.change(
         job, state=RUNNING, reason=None, start_time=int(time.time()), cards=room.take(job), node_list=room.name, **who
     )

@@ -1,4 +1,5 @@
-// The script editor: a textarea over its highlighted copy; fields with data-sbatch="time t" write its #SBATCH lines.
+// The script editor: a textarea over its highlighted copy; fields with data-sbatch="time t" write its #SBATCH lines,
+// those with data-sbatch-also="gres" that line, too, where the script has it.
 const area = document.querySelector('.editor textarea'), copy = document.querySelector('.editor pre')
 const escape = text => text.replace(/[&<>]/g, sign => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[sign])
 const words = 'if|then|else|elif|fi|for|while|until|do|done|case|esac|in|function|return|exit|export|local|set|source'
@@ -53,8 +54,9 @@ area.addEventListener('keydown', event => {
 
 const fields = [...document.querySelectorAll('[data-sbatch]')]
 const option = field => {
-  const [long, short] = field.dataset.sbatch.split(' ')
-  const names = `--${long}(?:=|[ \\t]+)` + (short ? `|-${short}[ \\t]*` : '')
+  const [long, short] = field.dataset.sbatch.split(' '), also = field.dataset.sbatchAlso?.split(' ') || []
+  const names = [long, ...also].map(name => `--${name}(?:=|[ \\t]+)${name === 'gres' ? 'gpu:' : ''}`)
+    .concat(short ? `-${short}[ \\t]*` : []).join('|')
   return RegExp(`^(#SBATCH\\b(?:[^\\n#]*?[ \\t]))(${names})("[^"\\n]*"|'[^'\\n]*'|[^\\s"']\\S*)`, 'gm')
 }
 const bare = value => value.replace(/^(["'])(.*)\1$/, '$2')
@@ -67,15 +69,19 @@ function read() {
   }
 }
 
+const spellings = new Map()  // of each field, how the script had it: a cleared field writes it back the same way
+
 function writeLine(field) {
   const top = head(area.value), match = [...top.matchAll(option(field))].pop(), value = field.value.trim()
   if (match) {
+    spellings.set(field, match[2])
     const kept = value ? match[1] + match[2] + quoted(value) : match[1]
     return change(match.index, match.index + match[0].length, kept)
   }
   if (!value) return
   const after = [...top.matchAll(/^#(?:!|SBATCH).*\n?/gm)].pop(), at = after ? after.index + after[0].length : 0
-  const line = `#SBATCH --${field.dataset.sbatch.split(' ')[0]}=${quoted(value)}\n`
+  const spelling = spellings.get(field) || `--${field.dataset.sbatch.split(' ')[0]}=`
+  const line = `#SBATCH ${spelling}${quoted(value)}\n`
   change(at, at, at && top[at - 1] !== '\n' ? `\n${line.trimEnd()}` : line)
 }
 

@@ -1,15 +1,16 @@
-// The log: follow its end, find in what is loaded, go to the first error, marks beside the scroll bar.
+// The log: follow its end, keep the newest lines, find in what is loaded, marks beside the scroll bar.
 const log = document.querySelector('[data-log]')
 const part = name => document.querySelector(`[data-log-${name}]`)
 const trouble = RegExp([
   /(Error|Exception)\b/, /\b(ERROR|FATAL|[Ff]atal|Traceback|Killed|Aborted)\b/, /\berror:/,
   /Segmentation fault|[Oo]ut of memory|oom-kill|CANCELLED AT/,
 ].map(pattern => pattern.source).join('|'), 'g')
-const limits = { ranges: 5000, marks: 300 }
+const harmless = /(?<![\w.=/-])(?:WARNING|WARN|INFO|DEBUG)\b/  // before what looks like trouble, in its line
+const limits = { ranges: 5000, marks: 300, text: 2e6 }
 
 function* texts(root) {
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT)
-  while (walker.nextNode()) yield walker.currentNode
+  while (walker.nextNode()) if (!walker.currentNode.parentNode.matches('.skipped')) yield walker.currentNode
 }
 
 function range(node, start, end) {
@@ -24,8 +25,43 @@ function range(node, start, end) {
 const follow = part('follow')
 const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 8
 const toEnd = () => { log.scrollTop = log.scrollHeight }
-log.addEventListener('scroll', () => { if (follow && !follow.disabled) follow.checked = atEnd() })
+let held = -1  // where `show` has scrolled to: that it may be the end does not mean to follow
+log.addEventListener('scroll', () => {
+  if (!follow || log.scrollTop === held) return
+  held = -1
+  follow.checked = atEnd()
+})
 follow?.addEventListener('change', () => follow.checked && toEnd())
+
+// ---- what is kept: the newest text, and what is in view
+
+const gone = Object.assign(document.createElement('span'), {
+  className: 'skipped', textContent: '… earlier lines are not kept here',
+})
+
+function old() {
+  const top = log.getBoundingClientRect().top, nodes = []
+  let over = -limits.text
+  for (const node of texts(log)) over += node.data.length
+  if (over > 0) over += limits.text / 4  // seldom, then more: each time the whole log is laid out anew
+  for (const node of log.childNodes) {
+    if (over <= 0 || node.id === 'tail') break
+    const whole = new Range()
+    whole.selectNode(node)
+    if (whole.getBoundingClientRect().bottom > top) break
+    over -= node.textContent.length
+    nodes.push(node)
+  }
+  return nodes
+}
+
+function dropOld() {
+  const nodes = old(), below = log.scrollHeight - log.scrollTop
+  if (!nodes.length) return
+  for (const node of nodes) node.remove()
+  log.prepend(gone)
+  log.scrollTop = log.scrollHeight - below
+}
 
 // ---- what is found; texts of a log never change once they are there, so errors are looked for in new ones only
 
@@ -36,19 +72,20 @@ function* linesOfTrouble(node) {
   let end = -1
   for (const { index } of node.data.matchAll(trouble)) {
     if (index < end) continue
+    const start = node.data.lastIndexOf('\n', index) + 1
     end = node.data.indexOf('\n', index)
     if (end < 0) end = node.data.length
-    yield range(node, node.data.lastIndexOf('\n', index) + 1, end)
+    if (!harmless.test(node.data.slice(start, index))) yield range(node, start, end)
   }
 }
 
 function lookForErrors() {
+  errors = errors.filter(line => !line.collapsed)  // its text has left the log
   for (const node of texts(log)) {
     if (seen.has(node) || errors.length > limits.ranges) continue
     seen.add(node)
     for (const line of linesOfTrouble(node)) if (errors.push(line) > limits.ranges) break
   }
-  errors = errors.filter(line => line.startContainer.isConnected)
 }
 
 function find() {
@@ -66,6 +103,7 @@ function show(place) {
   if (!place) return
   if (follow) follow.checked = false
   log.scrollTop += place.getBoundingClientRect().top - log.getBoundingClientRect().top - log.clientHeight / 3
+  held = log.scrollTop
 }
 
 function go(step) {
@@ -84,9 +122,15 @@ function paint() {
     const shown = new Highlight(...found.slice(here, here + 1))
     CSS.highlights.set('here', Object.assign(shown, { priority: 1 }))
   }
-  if (part('found')) part('found').textContent = part('find').value ? `${here + 1} of ${found.length}` : ''
-  if (part('error')) part('error').disabled = !errors.length
+  count()
   mark()
+}
+
+function count() {
+  const isFinding = Boolean(part('find')?.value), isPart = log.matches('[data-partial], :has(.skipped)')
+  const text = `${here + 1} of ${found.length}${isPart ? ' here' : ''}`
+  if (part('found')) part('found').textContent = isFinding ? text : ''
+  if (part('whole')) part('whole').hidden = !isFinding || !isPart
 }
 
 function mark() {
@@ -105,9 +149,12 @@ function mark() {
 }
 
 function update() {
+  dropOld()
   lookForErrors()
+  const { startContainer, startOffset } = found[here] || {}
   find()
-  here = Math.min(here, found.length - 1)
+  const still = found.findIndex(place => place.startContainer === startContainer && place.startOffset === startOffset)
+  here = still < 0 ? Math.min(here, found.length - 1) : still
   paint()
   if (follow?.checked) toEnd()
 }
@@ -125,7 +172,7 @@ part('find')?.addEventListener('keydown', event => {
 })
 part('next')?.addEventListener('click', () => go(1))
 part('previous')?.addEventListener('click', () => go(-1))
-part('error')?.addEventListener('click', () => show(errors[0]))
 document.addEventListener('htmx:after:swap', event => log.contains(event.target) && update())
 new ResizeObserver(() => { mark(); if (follow?.checked) toEnd() }).observe(log)
 update()
+show(document.getElementById('at'))

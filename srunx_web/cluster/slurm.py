@@ -65,7 +65,8 @@ class Slurm:
     def _accounted(self, ids: list[int]) -> tuple[dict[int, Job], SlurmFailed | None]:
         argv = [*_SACCT, "--format", ",".join(parse.SACCT), "-j", _list(ids)]
         try:
-            return {job.id: job for job in parse.sacct(self._query(argv).out)}, None
+            # for a moment after its submission sacct calls a job "allocation" (20.11, 22.05): it does not know it yet
+            return {job.id: job for job in parse.sacct(self._query(argv).out) if job.name != "allocation"}, None
         except SlurmFailed as failure:  # memory has to do: for now when slurmdbd is down, always where there is none
             return {}, None if "accounting storage is disabled" in failure.detail else failure
 

@@ -109,6 +109,7 @@ class Page:
     number: int
     pages: int
     total: int  # rows that the filter keeps
+    live: int = 0  # of these, those that have not ended
 
 
 class Table:
@@ -166,7 +167,8 @@ class Table:
             rows = [row for row in rows if keeps(row.job) or (row.tasks and any(map(keeps, row.tasks)))]
         pages = max(1, -(-len(rows) // size))
         number = min(max(1, number), pages)
-        return Page(rows[(number - 1) * size : number * size], number, pages, len(rows))
+        live = sum(row.job.state not in states.TERMINAL for row in rows)
+        return Page(rows[(number - 1) * size : number * size], number, pages, len(rows), live)
 
     def labels(self, wanted: Filter) -> list[str]:
         """The ids of the unfinished jobs that the filter keeps: what "cancel all of these" means."""

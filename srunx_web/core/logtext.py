@@ -8,12 +8,13 @@ _ESCAPES = re.compile(
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _BACKSPACE = re.compile(r"[^\b\n]\b")
-# Lines that say why a job failed, for grep -E -i
+# Lines that say why a job failed, for grep -E
 ERROR_PATTERN = (
-    r"(^|[^[:alnum:]_])([[:alnum:]]*error|exception|traceback|fatal|panic|segmentation fault|core dumped"
-    r"|out of memory|oom-kill|killed|no such file|permission denied|command not found|cannot allocate"
-    r"|nan loss|time limit|aborted|assertion failed)([^[:alnum:]_]|$)"
+    r"[[:alnum:]_]*(Error|Exception)([^[:alnum:]_]|$)|(^|[^[:alnum:]_])(ERROR|FATAL|[Ff]atal|Traceback|Killed|Aborted"
+    r"|error:|Segmentation fault|[Oo]ut of memory|oom-kill|No such file|Permission denied|command not found"
+    r"|CANCELLED AT|Assertion)([^[:alnum:]_]|$)"
 )
+_HARMLESS = re.compile(r"\b(WARN|WARNING|INFO|DEBUG)\b")
 PARTIAL_LIMIT = 8192  # bytes of a line without an end that are kept back for more
 
 
@@ -40,3 +41,8 @@ def _last_state(line: str) -> str:
     """What a terminal would show of a line with carriage returns."""
     states = [state for state in line.split("\r") if state]
     return states[-1] if states else ""
+
+
+def is_error(line: str) -> bool:
+    """Whether a line that ERROR_PATTERN found does not say of itself that it is only a warning."""
+    return not _HARMLESS.search(line)

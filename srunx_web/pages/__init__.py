@@ -7,7 +7,8 @@ from flask import Flask, g, request, url_for
 
 from ..core import states, text
 from ..core.parse import gpu_types
-from . import dashboard, docs, job, jobs, login, resources, submit
+from ..services import jobs as jobs_service
+from . import dashboard, docs, job, jobs, log, login, resources, submit
 from .connection import connection, connection_state
 from .highlight import highlight
 
@@ -22,13 +23,13 @@ def init_app(app: Flask) -> None:
     """The pages' routes, and what every template may use."""
     app.secret_key = secrets.token_bytes(32)  # flashed messages only; they need not outlive the server
     app.config.update(SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_NAME="srunx_flash")
-    for module in (dashboard, docs, job, jobs, login, resources, submit):
+    for module in (dashboard, docs, job, jobs, log, login, resources, submit):
         app.register_blueprint(module.blp)
     app.add_url_rule("/connection", "connection", connection)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         kind=states.kind, duration=text.duration, bytes=text.size, memory=text.memory, highlight=highlight,
-        gpu_types=gpu_types, iso=text.timestamp,
+        gpu_types=gpu_types, own_comment=jobs_service.own_comment, iso=text.timestamp,
         age_text=lambda epoch: text.ago(epoch, time.time()),
     )  # fmt: skip
     app.add_template_global(time.time, "now")

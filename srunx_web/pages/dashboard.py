@@ -34,10 +34,11 @@ def _state() -> dict:
     here = cluster()
     prime(here.mine, here.nodes, here.partitions)
     view, nodes = here.queue(mine=True), here.nodes.read(PAGE_WAIT)
-    mine = here.table(view, mine=True).page(Filter(), size=ALL).rows
+    table = here.table(view, mine=True)
+    mine = table.page(Filter(), size=ALL).rows
     partitions = here.partitions.read(PAGE_WAIT).value or []
     return {
-        "view": view, "overview": overview(mine, time.time()),
+        "view": view, "counts": table.counts, "overview": overview(mine, time.time()),
         "uses": resources.uses(nodes.value or [], partitions, []),
         "version": f"{BOOT}.{here.key}.{view.version}.{nodes.version}",
     }  # fmt: skip

@@ -2,12 +2,14 @@
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 
+from ..core.duplicate import completed
 from ..core.errors import Problem
 from ..current import cluster, work_dir
 from ..services import jobs
 from ..services.cluster import PAGE_WAIT
 
 blp = Blueprint("submit", __name__, url_prefix="/jobs/new")
+SCRIPT_WAIT = 5
 EXAMPLE = """#!/bin/bash
 #SBATCH --job-name=hello
 #SBATCH --time=10:00
@@ -26,12 +28,20 @@ FIELDS = (
 def new():
     """The form; `like` names a job whose script it starts with."""
     like = request.args.get("like", "")
-    text = EXAMPLE
-    if like:
-        text = jobs.script(cluster(), jobs.show(cluster(), like), 5) or ""
-        if not text:
-            flash(f"The script of job {like} is not kept; paste it here")
-    return _form(text, like=like)
+    return _form(*_duplicate(like)) if like else _form(EXAMPLE)
+
+
+def _duplicate(like: str) -> tuple[str, str]:
+    """(script, what to say of it) to make that job again."""
+    shown = jobs.show(cluster(), like)
+    text = jobs.script(cluster(), shown, SCRIPT_WAIT)
+    if not text:
+        return "", f"The script of job {like} is not kept any more; paste it here."
+    if shown.record and shown.record.script:  # ours, sent as it is here
+        return text, ""
+    text, added = completed(text, shown.tasks or (shown.job,))
+    options = ", ".join(f"--{name}" for name in added)
+    return text, f"Added from the job's own record, since they stood on its command line: {options}" if added else ""
 
 
 @blp.post("")
@@ -46,9 +56,9 @@ def create():
     except Problem as fault:
         return _form(text, name=name, problem=fault), fault.status
     flash(f"Submitted as job {job_id}")
-    return redirect(url_for("job_pages.show", label=job_id), 303)
+    return redirect(url_for("job.show", label=job_id), 303)
 
 
-def _form(text: str, **more) -> str:
+def _form(text: str, told: str = "", **more) -> str:
     partitions = [partition.name for partition in cluster().partitions.read(PAGE_WAIT).value or []]
-    return render_template("jobs/new.html", script=text, FIELDS=FIELDS, partitions=partitions, **more)
+    return render_template("jobs/new.html", script=text, told=told, FIELDS=FIELDS, partitions=partitions, **more)

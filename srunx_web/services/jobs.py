@@ -1,10 +1,12 @@
 """Jobs: listed, shown, submitted, checked, cancelled."""
 
+import re
 import secrets
 import time
 from dataclasses import dataclass
 
 from ..cluster.feed import View
+from ..cluster.slurm import TAG
 from ..core.errors import Invalid, NotFound, Problem, TooLarge, Uncertain
 from ..core.labels import parse_label
 from ..core.listing import Row, array_row
@@ -159,6 +161,11 @@ def script(cluster: Cluster, shown: Shown, wait: float = PAGE_WAIT) -> str | Non
     return cluster.calls.ask(("script", shown.job.id), lambda: cluster.scheduler.script(shown.job), wait)
 
 
+def own_comment(comment: str | None) -> str | None:
+    """A job's comment without our mark."""
+    return re.sub(rf"^{TAG}\w+ ?", "", comment) if comment else None
+
+
 def settle(cluster: Cluster) -> None:
     """One round of book-keeping, as the tick does it: see the queue, learn how vanished jobs ended, look up
     submissions whose answer never came."""
@@ -198,6 +205,7 @@ _WHY = {
     "AssocGrpGRES": "Your account uses as many GPUs as it may.",
     "AssocMaxJobsLimit": "Your account runs as many jobs as it may.",
     "Licenses": "Waits for a licence.",
+    "Nodes required for job are DOWN": "The nodes it needs are down, drained or reserved; see Resources for why.",
     "NonZeroExitCode": "Its script ended with an exit code other than 0.",
     "TimeLimit": "It ran into its time limit.",
     "NodeDown": "A node it ran on failed.",

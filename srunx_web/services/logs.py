@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..cluster.feed import Calls
 from ..core.errors import NotFound, SlurmFailed
 from ..core.logpaths import log_paths
-from ..core.logtext import ERROR_PATTERN
+from ..core.logtext import ERROR_PATTERN, is_error
 from ..core.model import Chunk
 from . import jobs
 from .cluster import API_WAIT, PAGE_WAIT, Cluster
 
 WINDOW = 64 << 10  # bytes of a page's first look
 API_LIMIT = 4 << 20
+FOLLOW_LIMIT = 256 << 10  # bytes that a reader may be behind before the middle is skipped
 HITS = 200
 
 
@@ -77,20 +77,20 @@ def missing(cluster: Cluster, shown: jobs.Shown) -> str:
 
 def find(cluster: Cluster, path: str, text: str, wait: float = 5) -> list[tuple[int, str]]:
     """(offset, line) of the first lines that hold `text`, upper and lower case alike, in the whole file."""
-    return _grep(cluster, ["-F", "-m", str(HITS), "-e", text], path, wait)
+    return _grep(cluster, ["-i", "-F", "-m", str(HITS), "-e", text], path, wait)
 
 
 def first_error(cluster: Cluster, path: str, wait: float = 5) -> int | None:
     """The offset of the first line that looks like an error, or None."""
-    hits = _grep(cluster, ["-E", "-m", "1", "-e", ERROR_PATTERN], path, wait)
-    return hits[0][0] if hits else None
+    hits = _grep(cluster, ["-E", "-m", str(HITS), "-e", ERROR_PATTERN], path, wait)
+    return next((offset for offset, line in hits if is_error(line)), None)
 
 
 def _grep(cluster: Cluster, options: list[str], path: str, wait: float) -> list[tuple[int, str]]:
     """grep(1) where the file is, so that a large one needs not travel."""
-    argv = ["grep", "-a", "-b", "-i", *options, "--", path]
-    calls: Calls = cluster.calls
-    result = calls.ask(("grep", path, *options), lambda: cluster.scheduler.shell.run(argv, timeout=wait), wait)
+    argv = ["grep", "-a", "-b", *options, "--", path]
+    shell = cluster.scheduler.shell
+    result = cluster.calls.ask(("grep", path, *options), lambda: shell.run(argv, timeout=wait), wait)
     if result.code > 1:
         raise SlurmFailed(f"grep failed: {result.err.strip()[:500]}")
     hits = (line.partition(":") for line in result.out.split("\n") if line)

@@ -7,7 +7,7 @@ import pytest
 from srunx_web.cluster.slurm import Slurm
 from srunx_web.cluster.ssh import SSHShell, Target
 from tests.conftest import cluster
-from tests.contract import SchedulerContract
+from tests.contract import SchedulerContract, TimeLimits
 
 pytestmark = pytest.mark.cluster
 RELEASES = os.environ.get("SRUNX_TEST_RELEASES", "").split()
@@ -44,7 +44,7 @@ def over_ssh(cluster, host):
     shell.close()
 
 
-class TestOverSSH(OnSlurm):
+class TestOverSSH(OnSlurm, TimeLimits):
     @pytest.fixture
     def shells(self, slurm):
         yield from over_ssh(slurm, "login")
@@ -59,7 +59,7 @@ class TestThroughAJumpHost(OnSlurm):
 @pytest.mark.skipif(
     not RELEASES, reason="no other versions asked for: SRUNX_TEST_RELEASES='trixie', or make test-matrix"
 )
-class TestOtherVersions(OnSlurm):
+class TestOtherVersions(OnSlurm, TimeLimits):
     @pytest.fixture(params=RELEASES or ["none"])
     def shells(self, request):
         yield from over_ssh(cluster(request.param), "login")

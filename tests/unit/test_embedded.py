@@ -20,7 +20,7 @@ from srunx_web.cluster.shell import LocalShell
 from srunx_web.core.errors import SlurmFailed
 from srunx_web.core.model import Job, Submission
 from srunx_web.core.states import CANCELLED, COMPLETED, PENDING, RUNNING, TERMINAL
-from tests.contract import SchedulerContract
+from tests.contract import SchedulerContract, TimeLimits
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def folder(tmp_path):
     return str(tmp_path / "work")
 
 
-class TestContract(SchedulerContract):
+class TestContract(SchedulerContract, TimeLimits):
     time_limit, time_limit_seconds = "0:01", 1
 
 
@@ -301,7 +301,7 @@ def test_what_is_no_id_cannot_be_cancelled(bench, label):
 
 def test_srun_has_the_allocation_and_the_input_of_its_job(bench):
     calls = ("srun -n3 true", "srun --label -o s%t-%j cat <<X\nin\nX", "srun -O -n3 -D / -l pwd | sort -u", "srun")
-    body = "\n".join([*calls, "srun -nx true"])
+    body = "\n".join([*calls, "srun -nx true", "srun -o /dev/null -e err sh -c 'echo $SLURM_LOCALID >&2'; sort err"])
     id_ = bench.submit(body, "-n2 -o log")
     bench.wait(id_)
     assert bench.read(f"s0-{id_}") == bench.read(f"s1-{id_}") == "in\n"
@@ -310,6 +310,8 @@ def test_srun_has_the_allocation_and_the_input_of_its_job(bench):
         "/",
         "srun: fatal: No command given to execute.",
         'srun: error: Invalid numeric value "x" for --ntasks.',
+        "0",
+        "1",
     ]
 
 

@@ -91,5 +91,5 @@ def test_the_overview_says_what_needs_somebody():
         Job(5, name="old", state="FAILED", end_time=now - 90_000),
     ]
     found = overview(Table(rows).page(Filter()).rows, now)
-    assert {row.job.name for row, _ in found.attention} == {"near", "stuck", "dead"}
+    assert {row.job.name for row, *_ in found.attention} == {"near", "stuck", "dead"}
     assert [len(part) for part in found[1:]] == [2, 1, 1]

@@ -45,7 +45,7 @@ class Spool:
         return int(path.read_text()) if path.exists() else 1
 
     def add(self, job: dict, files: dict[str, bytes], tag: str | None = None) -> dict:
-        """Take in a job under the next id and return it; it exists from the last line on."""
+        """Take in a job under the next id and return it; it exists once its folder has been renamed."""
         id_ = self.next_id()
         job = {**job, "id": id_, **({"array_id": id_} if "array" in job else {})}
         write(self.root / "next", str(id_ + 1).encode())
@@ -58,7 +58,8 @@ class Spool:
         if tag:
             write(self.tags / tag, str(id_).encode())
         fresh.rename(self.live / str(id_))
-        return self.read(id_)
+        self._submitted[id_] = job
+        return _with_state(job, {})
 
     def folder(self, id_: int) -> Path:
         """Where this job is, if there is one."""
@@ -66,10 +67,7 @@ class Spool:
         return live if live.is_dir() else self.done / str(id_)
 
     def read(self, id_: int) -> dict | None:
-        """A job with its state; None for what is unknown or can't be read.
-
-        An array has `array` (its indices), `split` (index to id of the tasks that are jobs) and `rest`.
-        """
+        """A job with its state; None for what is unknown or can't be read."""
         folder = self.folder(id_)
         is_live = folder.parent == self.live
         try:
@@ -79,9 +77,7 @@ class Spool:
             return None
         if is_live:
             self._submitted[id_] = job
-        job = {"state": PENDING, "split": {}, **job, **state}
-        job["rest"] = [] if "task" in job else [i for i in job.get("array", ()) if str(i) not in job["split"]]
-        return job
+        return _with_state(job, state)
 
     def live_jobs(self) -> list[dict]:
         """The jobs that have not ended, by id."""
@@ -139,6 +135,13 @@ class Spool:
         (folder / "environ").unlink(missing_ok=True)
         folder.rename(self.done / folder.name)
         self._submitted.pop(job["id"], None)
+
+
+def _with_state(job: dict, state: dict) -> dict:
+    """A job as it is now. Of an array: `array`, its indices; `split`, those that are jobs, with their ids; `rest`."""
+    job = {"state": PENDING, "split": {}, **job, **state}
+    job["rest"] = [] if "task" in job else [i for i in job.get("array", ()) if str(i) not in job["split"]]
+    return job
 
 
 def private(path: str | Path, flags: int) -> int:

@@ -2,8 +2,10 @@
 says, all at once. What its other options do on a cluster is left out."""
 
 import contextlib
+import errno
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -117,7 +119,9 @@ def start(options: dict[str, str], command: list[str], number: int, count: int, 
             for name, option in (("stdout", "output"), ("stderr", "error")):
                 if option in options:
                     streams[name] = files.enter_context(written(options[option], number))
-            return subprocess.Popen(command, env=environ, cwd=options.get("chdir"), **streams)
+            if not (program := command[0] if "/" in command[0] else shutil.which(command[0])):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
+            return subprocess.Popen(command, executable=program, env=environ, cwd=options.get("chdir"), **streams)
         except OSError as error:
             sys.stderr.write(f"slurmstepd: error: execve(): {error.filename}: {error.strerror}\n")
             return error.errno
@@ -127,10 +131,8 @@ def written(pattern: str, number: int) -> BinaryIO:
     """The file of a task; tasks that share one append to it."""
     values = {"t": str(number), "j": os.environ.get("SLURM_JOB_ID", "0"), "n": "0", "%": "%"}
     path = re.sub(r"%(\d*)([tjn%])", lambda match: values[match[2]].zfill(int(match[1] or 0)), pattern)
-    if number == 0 or "t" in re.findall(r"%\d*([tjn%])", pattern):
-        with contextlib.suppress(FileNotFoundError):
-            os.truncate(path, 0)
-    return open(path, "ab")
+    is_first = number == 0 or "t" in re.findall(r"%\d*([tjn%])", pattern)
+    return open(path, "ab", opener=lambda name, flags: os.open(name, flags | (os.O_TRUNC if is_first else 0), 0o666))
 
 
 def wait(tasks: dict[int, tuple[int, subprocess.Popen]], is_strict: bool) -> list[int]:

@@ -118,6 +118,9 @@ def _verdict(spool: Spool, job: dict, jobs: list[dict], kind: str, label: str) -
     if kind == "singleton":
         return UNMET if any(_is_twin(other, job) for other in jobs) else None
     id_, _, index = label.partition("_")
+    array = None if index else spool.read(int(id_))
+    if array and array["rest"] and array["state"] == PENDING:
+        return UNMET  # too early to read a thousand tasks
     states = {other["state"] for other in spool.family(int(id_), int(index) if index else None)}
     if not states or (kind == "afterok" and states - {PENDING, RUNNING, COMPLETED}):
         return NEVER

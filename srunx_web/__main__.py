@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 import waitress
+from peewee import DatabaseError
 
 from . import __version__, create_app, poller, security
 from .core.errors import Problem
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         lock = _own(private_folder(settings.state_dir))
         _serve(settings, gate)
         lock.close()
-    except (Problem, OSError) as fault:
+    except (Problem, OSError, DatabaseError) as fault:
         print(f"srunx-web: {getattr(fault, 'detail', fault)}", file=sys.stderr)
         return 2
     return 0

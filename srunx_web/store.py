@@ -1,5 +1,6 @@
 """The database: one SQLite file, its tables, its migrations."""
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -9,9 +10,11 @@ from pathlib import Path
 
 from peewee import AutoField, BigIntegerField, FloatField, IntegerField, Model, SqliteDatabase, TextField
 
+from .core.errors import Problem
 from .core.model import Job
 
 db = SqliteDatabase(None)
+_anchor: list[sqlite3.Connection] = []
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "lustre", "gpfs", "beegfs", "cifs", "smb3", "fuse.sshfs", "afs", "ceph", "panfs"}
 
 
@@ -87,13 +90,34 @@ def open_database(path: Path) -> None:
     pragmas = {"journal_mode": journal, "busy_timeout": 5000, "foreign_keys": 1, "synchronous": "normal"}
     db.init(str(path), pragmas=pragmas)
     with connected():
+        _hold(path)
         version = db.execute_sql("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise Problem(
+                f"{path} was written by a newer version of srunx-web; use that one, or another SRUNX_STATE_DIR"
+            )
         if 0 < version < len(MIGRATIONS):
             _copy(path, path.with_name(f"{path.name}.before-{version + 1}"))
         for number, migrate in enumerate(MIGRATIONS[version:], version + 1):
             with db.atomic("IMMEDIATE"):
                 migrate(db)
                 db.execute_sql(f"PRAGMA user_version = {number}")
+
+
+def _hold(path: Path) -> None:
+    """Keep one connection open: when the last one goes, so does the write-ahead log, and on a full disk
+    nobody could read any more."""
+    _release()
+    _anchor.append(sqlite3.connect(path, check_same_thread=False))
+    _anchor[0].execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _release() -> None:
+    while _anchor:
+        _anchor.pop().close()
+
+
+atexit.register(_release)
 
 
 def _copy(path: Path, target: Path) -> None:

@@ -4,7 +4,7 @@ import logging
 
 from flask import Flask, Response, jsonify, render_template, request
 from flask_smorest import Api as SmorestApi
-from peewee import OperationalError
+from peewee import DatabaseError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ..core.errors import Problem
@@ -23,7 +23,9 @@ class Api(SmorestApi):
         """Answer Problems and full disks in the same shape."""
         super().init_app(app, **kwargs)
         app.register_error_handler(Problem, problem)
-        app.register_error_handler(OperationalError, disk_problem)
+        app.register_error_handler(DatabaseError, disk_problem)
+        app.register_error_handler(RecursionError, unreadable)
+        app.register_error_handler(ValueError, unreadable)
         app.register_error_handler(Exception, unexpected)
 
     def handle_http_exception(self, error: HTTPException):
@@ -59,12 +61,19 @@ def problem(fault: Problem):
     return answer(fault.status, fault.detail, fault.errors)
 
 
-def disk_problem(fault: OperationalError):
+def disk_problem(fault: DatabaseError):
     """The database can't be written: say so, for nothing was done."""
     log.error("database: %s", fault)
     return answer(
         500, f"The state can't be written ({fault}). Nothing was changed; look at the disk of the state folder."
     )
+
+
+def unreadable(fault: Exception):
+    """JSON that Python's parser gives up on: nested too deep, or numbers of thousands of digits."""
+    if isinstance(fault, RecursionError) or "integer string conversion" in str(fault):
+        return answer(422, "The body can't be read: it is nested too deep, or a number is too long")
+    return unexpected(fault)
 
 
 def unexpected(fault: Exception):

@@ -15,6 +15,7 @@ TAG = "srunx:"
 # epochs, since Slurm prints local times without a zone; and array task lists whole, not cut after 64 characters
 _ENVIRONMENT = ["env", "SLURM_TIME_FORMAT=%s", "SLURM_BITSTR_LEN=0"]
 _SACCT = ["sacct", "-X", "-n", "-P", "--delimiter", parse.SEP]
+_NO_ACCOUNTING = "accounting storage is disabled"
 # sbatch's words when its request may have arrived all the same
 _PERHAPS = ("timed out", "Zero Bytes", "reset by peer", "Broken pipe", "Unexpected message")
 
@@ -33,10 +34,11 @@ class Slurm:
 
     def queue(self, mine: bool) -> list[Job]:
         """The jobs in slurmctld's memory; those of one user cost it far less."""
-        argv = ["squeue", "-v", "-h", "-t", "all", *(["--me"] if mine else []), "-O", self._fields(parse.SQUEUE)]
+        mark = self._new_mark()
+        argv = ["squeue", "-v", "-h", "-t", "all", *(["--me"] if mine else []), "-O", _fields(parse.SQUEUE, mark)]
         result = self._query(argv)
         self.limited = "rate limited" in result.err
-        found = parse.squeue(result.out, self._mark, self._known[mine])
+        found = parse.squeue(result.out, mark, self._known[mine])
         self._known[mine] = found
         return list(found.values())
 
@@ -68,19 +70,20 @@ class Slurm:
             # for a moment after its submission sacct calls a job "allocation" (20.11, 22.05): it does not know it yet
             return {job.id: job for job in parse.sacct(self._query(argv).out) if job.name != "allocation"}, None
         except SlurmFailed as failure:  # memory has to do: for now when slurmdbd is down, always where there is none
-            return {}, None if "accounting storage is disabled" in failure.detail else failure
+            return {}, None if _NO_ACCOUNTING in failure.detail else failure
 
     def _in_memory(self, ids: list[int], failure: SlurmFailed | None) -> dict[int, Job]:
         """What slurmctld remembers of these; when it fails after the accounting did, both are said."""
         if not ids:
             return {}
-        argv = ["squeue", "-h", "-t", "all", "-O", self._fields(parse.SQUEUE), "-j", _list(ids)]
+        mark = self._new_mark()
+        argv = ["squeue", "-h", "-t", "all", "-O", _fields(parse.SQUEUE, mark), "-j", _list(ids)]
         result = self._run([*_ENVIRONMENT, *argv], QUERY_SECONDS)
         if result.code and "Invalid job id" in result.err:
             return {}
         if result.code:
             raise failure or _failed(argv, result)
-        return {job.id: job for job in parse.squeue(result.out, self._mark).values()}
+        return {job.id: job for job in parse.squeue(result.out, mark).values()}
 
     def submit(self, submission: Submission) -> int:
         """`sbatch` with the script on its standard input."""
@@ -105,23 +108,31 @@ class Slurm:
 
     def find(self, tags: list[str]) -> dict[str, int]:
         """By the comments in memory, then by those in the accounting of the last two days (where it keeps them)."""
-        argv = ["squeue", "-h", "-t", "all", "--me", "-O", self._fields(parse.SQUEUE)]
-        jobs = parse.squeue(self._query(argv).out, self._mark).values()
-        comments = {job.array_id or job.id: job.comment for job in jobs}
-        found = _tagged(comments, tags)
-        if len(found) < len(tags):
-            argv = [*_SACCT, "--format", ",".join(parse.SACCT_COMMENTS), "-S", "now-2days", "-E", "now"]
-            comments = parse.sacct_comments(self._query([*argv, "-u", self.shell.user]).out)
-            found = _tagged(comments, tags) | found
-        return found
+        mark = self._new_mark()
+        argv = ["squeue", "-h", "-t", "all", "--me", "-O", _fields(parse.SQUEUE, mark)]
+        jobs = parse.squeue(self._query(argv).out, mark).values()
+        found = _tagged({job.array_id or job.id: job.comment for job in jobs}, tags)
+        return found if len(found) == len(tags) else self._find_ended(tags) | found
+
+    def _find_ended(self, tags: list[str]) -> dict[str, int]:
+        argv = [*_SACCT, "--format", ",".join(parse.SACCT_COMMENTS), "-S", "now-2days", "-E", "now"]
+        try:
+            return _tagged(parse.sacct_comments(self._query([*argv, "-u", self.shell.user]).out), tags)
+        except SlurmFailed as failure:
+            if _NO_ACCOUNTING in failure.detail:
+                return {}
+            raise
 
     def cancel(self, ids: list[str]) -> None:
-        """`scancel`; silent for what has ended or is unknown."""
+        """`scancel`; silent for what has ended or is unknown. One that is refused does not keep the others."""
+        failures = []
         for start in range(0, len(ids), BATCH):
             argv = ["scancel", *ids[start : start + BATCH]]
             result = self._run(argv, QUERY_SECONDS, is_read=False)
             if result.code:
-                raise _failed(argv, result)
+                failures.append(_words(result))
+        if failures:
+            raise SlurmFailed("scancel failed: " + "\n".join(failures)[:2000])
 
     def script(self, job: Job) -> str | None:
         """From slurmctld while it remembers the job, then from the accounting (22.05 and later, where it is kept)."""
@@ -135,19 +146,21 @@ class Slurm:
 
     def partitions(self) -> list[Partition]:
         """By sinfo."""
-        fields = self._fields(("PartitionName", "Partition", "Available", "Time", "DefaultTime"))
-        return parse.partitions(self._query(["sinfo", "-h", "-O", fields]).out, self._mark)
+        mark = self._new_mark()
+        return parse.partitions(self._query(["sinfo", "-h", "-O", _fields(parse.PARTITIONS, mark)]).out, mark)
 
     def nodes(self) -> list[Node]:
         """By sinfo, node by node: several nodes may share a host."""
-        return parse.sinfo(self._query(["sinfo", "-h", "-N", "-O", self._fields(parse.SINFO)]).out, self._mark)
+        mark = self._new_mark()
+        return parse.sinfo(self._query(["sinfo", "-h", "-N", "-O", _fields(parse.SINFO, mark)]).out, mark)
 
     def version(self) -> str:
         """Slurm's version, "22.05.8"."""
         return self._query(["sinfo", "--version"]).out.split()[-1]
 
-    def _fields(self, names: tuple[str, ...]) -> str:
-        return ",".join(f"{name}:{parse.SEP}" for name in names[:-1]) + f",{names[-1]}:{self._mark}"
+    def _new_mark(self) -> str:
+        """What ends a record; new for each question, or a job's name could end one and begin another."""
+        return self._mark or "\x1e" + secrets.token_hex(4)
 
     def _query(self, argv: list[str]) -> Result:
         result = self._run([*_ENVIRONMENT, *argv], QUERY_SECONDS)
@@ -189,6 +202,11 @@ def _tagged(comments: dict[int, str | None], tags: list[str]) -> dict[str, int]:
     wanted = {TAG + tag: tag for tag in tags}
     words = {id_: (comment or "").split(" ", 1)[0] for id_, comment in comments.items()}
     return {wanted[word]: id_ for id_, word in words.items() if word in wanted}
+
+
+def _fields(names: tuple[str, ...], mark: str) -> str:
+    """The argument of -O: each field whole, followed by a separator, the last one by the mark."""
+    return ",".join(f"{name}:{parse.SEP}" for name in names[:-1]) + f",{names[-1]}:{mark}"
 
 
 def _list(ids: list[int]) -> str:

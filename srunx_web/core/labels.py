@@ -6,7 +6,8 @@ from itertools import product
 from .errors import BadRequest, Invalid
 
 _LABEL = re.compile(r"(-?\d{1,40})(?:_(\d{1,9}))?")
-_CANCEL_LABEL = re.compile(r"[1-9]\d{0,18}(?:_(?:\d{1,9}|\[[\d,:-]+\]))?")
+_SPAN = r"\d{1,9}(?:-\d{1,9}(?::\d{1,9})?)?"
+_CANCEL_LABEL = re.compile(rf"[1-9]\d{{0,18}}(?:_(?:\d{{1,9}}|\[{_SPAN}(?:,{_SPAN})*\]))?", re.ASCII)
 _LARGEST = 1 << 63
 _BRACKETS = re.compile(r"\[([^\]]*)\]")
 _NAMES = re.compile(r"(?:[^,\[]|\[[^\]]*\])+")
@@ -28,6 +29,16 @@ def check_cancel_label(text: str) -> str:
     if not _CANCEL_LABEL.fullmatch(text):
         raise Invalid(f"{text[:80]!r} is not a job id")
     return text
+
+
+def has_task(tasks: str, task: int) -> bool:
+    """Whether "1,3,5-20:5%2" holds that task."""
+    for part in tasks.partition("%")[0].split(","):
+        span, _, step = part.partition(":")
+        first, _, last = span.partition("-")
+        if first.isdigit() and task in range(int(first), int(last or first) + 1, int(step or 1)):
+            return True
+    return False
 
 
 def count_tasks(tasks: str) -> int:

@@ -7,7 +7,6 @@ _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)?|[PX^_][^\x1b]{0,4096}\x1b\\|[ -/]*[0-~])"
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_BACKSPACE = re.compile(r"[^\b\n]\b")
 # Lines that say why a job failed, for grep -E
 ERROR_PATTERN = (
     r"[[:alnum:]_]*(Error|Exception)([^[:alnum:]_]|$)|(^|[^[:alnum:]_])(ERROR|FATAL|[Ff]atal|Traceback|Killed|Aborted"
@@ -32,9 +31,20 @@ def clean(data: bytes) -> str:
     text = _ESCAPES.sub("", text)
     if "\r" in text:
         text = "\n".join(_last_state(line) for line in text.split("\n"))
-    while "\b" in text and (shorter := _BACKSPACE.sub("", text)) != text:
-        text = shorter
+    if "\b" in text:
+        text = _rubbed_out(text)
     return _CONTROLS.sub("\ufffd", text)
+
+
+def _rubbed_out(text: str) -> str:
+    """Without what backspaces took away."""
+    kept: list[str] = []
+    for sign in text:
+        if sign != "\b":
+            kept.append(sign)
+        elif kept and kept[-1] != "\n":
+            kept.pop()
+    return "".join(kept)
 
 
 def _last_state(line: str) -> str:

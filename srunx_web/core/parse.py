@@ -29,8 +29,10 @@ SINFO = (
     "NodeList", "Partition", "StateLong", "CPUsState", "Memory", "AllocMem", "Gres", "GresUsed", "Features", "User",
     "Timestamp", "Reason",
 )  # fmt: skip
+PARTITIONS = ("PartitionName", "Partition", "Available", "Time", "DefaultTime")
 UNREADABLE = "(name can't be read)"
 _SAFE = SQUEUE.index("WorkDir")
+_LAST_TIME = 253_402_300_799
 _NOTHING = {"", "(null)", "N/A", "None", "Unknown", "UNLIMITED", "None assigned", "none"}
 _GPUS = re.compile(r"gpu(?::([^:,=()]+))?[:=](\d+)")
 _DURATION = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?(?:\.\d+)?$")
@@ -51,12 +53,14 @@ def squeue(text: str, mark: str, known: dict[str, Job] | None = None) -> dict[st
 
 
 def _queued_record(record: str) -> Job | None:
+    """The job of a record; None for what is no record, such as the words of `-v` after the last one."""
     fields = record.split(SEP)
-    if len(fields) == len(SQUEUE):
-        return _queued(fields)
     if len(fields) > len(SQUEUE):  # a separator in somebody's text
-        return _queued([*fields[:_SAFE], "", "", "", "", UNREADABLE])
-    return None
+        fields = [*fields[:_SAFE], "", "", "", "", UNREADABLE]
+    try:
+        return _queued(fields) if len(fields) == len(SQUEUE) else None
+    except ValueError:
+        return None
 
 
 def _queued(fields: list[str]) -> Job:
@@ -72,8 +76,8 @@ def _queued(fields: list[str]) -> Job:
         reason=_text(reason), nodes=node_count, cpus=_count(cpus),
         gpus=gpu_count(tres) or max(gpu_count(per_node) * node_count, gpu_count(per_job)),
         memory=_memory(tres), tres=intern(tres), node_list=intern(node_list), time_limit=duration(limit),
-        submit_time=_number(submit), start_time=_number(start),
-        end_time=_number(end) if state in states.TERMINAL else None,
+        submit_time=_time(submit), start_time=_time(start),
+        end_time=_time(end) if state in states.TERMINAL else None,
         exit_code=_exit_code(code), priority=_number(priority), dependency=_text(dependency),
         work_dir=_text(work_dir), stdout=_text(stdout), stderr=_text(stderr), comment=_text(comment),
     )  # fmt: skip
@@ -117,15 +121,15 @@ def _accounted(fields: list[str]) -> Job:
         name=name, user=intern(user), account=_text(account), partition=intern(partition), state=state,
         nodes=_count(nodes), cpus=_count(cpus) if given else _count(asked_cpus), gpus=gpu_count(tres),
         memory=_memory(tres), tres=intern(tres), node_list=_text(node_list) or "",
-        time_limit=int(limit) * 60 if limit.isdigit() else None, submit_time=_number(submit),
-        start_time=_number(start), end_time=_ended_at(state, start, end), exit_code=_text(code),
+        time_limit=int(limit) * 60 if limit.isdigit() else None, submit_time=_time(submit),
+        start_time=_time(start), end_time=_ended_at(state, start, end), exit_code=_text(code),
         priority=_number(priority), work_dir=_text(work_dir), comment=_text(comment),
     )  # fmt: skip
 
 
 def _ended_at(state: str, start: str, end: str) -> int | None:
     """When it ended; 24.11 knows no end of jobs killed by --kill-on-invalid-dep, whose start is that moment."""
-    return (_number(end) or _number(start)) if state in states.TERMINAL else None
+    return (_time(end) or _time(start)) if state in states.TERMINAL else None
 
 
 def sinfo(text: str, mark: str) -> list[Node]:
@@ -150,7 +154,7 @@ def _node(name: str, partition: str, fields: list[str]) -> Node:
     return Node(
         name, (partition,), re.sub(r"[~#!%$@+^-]+$", "", state), cpus=total, cpus_used=allocated,
         memory=_count(memory), memory_used=_count(used), gpus=_node_gpus(gres, gres_used), reason=reason,
-        reason_by=_text(user) if reason else None, reason_time=_number(when) if reason else None,
+        reason_by=_text(user) if reason else None, reason_time=_time(when) if reason else None,
         features=_text(features) or "",
     )  # fmt: skip
 
@@ -166,11 +170,11 @@ def _node_gpus(gres: str, used: str) -> tuple[tuple[str, int, int], ...]:
 
 
 def partitions(text: str, mark: str) -> list[Partition]:
-    """The partitions of a `sinfo -O PartitionName,Partition,Available,Time,DefaultTime` (one row or more each)."""
+    """The partitions of a `sinfo -O` of PARTITIONS, which has one row or more for each."""
     found = {}
     for record in text.split(mark + "\n"):
         fields = record.split(SEP)
-        if len(fields) == 5:
+        if len(fields) == len(PARTITIONS):
             name = fields[0].rpartition("\n")[2]
             found[name] = Partition(name, fields[1].endswith("*"), fields[2], duration(fields[3]), duration(fields[4]))
     return list(found.values())
@@ -229,6 +233,12 @@ def _text(text: str) -> str | None:
 
 def _number(text: str) -> int | None:
     return int(text) if text.isdigit() else None
+
+
+def _time(text: str) -> int | None:
+    """Seconds since the epoch; a begin time beyond the year 9999, which Slurm takes, is none."""
+    number = _number(text)
+    return number if number is None or number <= _LAST_TIME else None
 
 
 @lru_cache(1024)

@@ -1,6 +1,7 @@
 """The Jobs page: the queue as a table that keeps itself up to date."""
 
 import secrets
+import time
 from collections.abc import Callable
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -16,6 +17,7 @@ blp = Blueprint("jobs_pages", __name__, url_prefix="/jobs")
 TASKS_SHOWN = 100  # of an opened array; its own page has them all
 STATES = [("running", "running"), ("waiting", "waiting"), ("failed", "failed"), ("done", "completed"),
           ("cancelled", "cancelled"), "PENDING", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "SUSPENDED"]  # fmt: skip
+DAY = 24 * 3600
 BOOT = secrets.token_hex(4)  # versions count from 1 in each life of the server
 
 
@@ -38,7 +40,8 @@ class ListQuery(Schema):
 @blp.get("")
 def index():
     """The page."""
-    return render_template("jobs/index.html", **_listing(read(ListQuery, request.args)))
+    lost = cluster().records.lost(time.time() - DAY)
+    return render_template("jobs/index.html", lost=lost, **_listing(read(ListQuery, request.args)))
 
 
 @blp.get("/rows")

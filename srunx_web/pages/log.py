@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from marshmallow import EXCLUDE, Schema, fields, validate
 
-from ..core.errors import NotFound, Problem
+from ..core.errors import NotConnected, NotFound, Problem
 from ..core.logtext import clean, split_partial
 from ..current import cluster
 from ..services import jobs, logs
@@ -46,6 +46,7 @@ class Shown:
     more: bool = False
     path: str | None = None
     missing: str | None = None
+    is_late: bool = False  # the answer did not come; it may, the next time
 
     @property
     def earlier(self) -> int:
@@ -64,7 +65,7 @@ def look(shown: jobs.Shown, query: dict) -> Shown:
     except NotFound:
         return Shown(missing=logs.missing(here, shown))
     except Problem as fault:
-        return Shown(missing=fault.detail)
+        return Shown(missing=fault.detail, is_late=True)
     return _text(piece, query["offset"] is None or query["at"] is not None, query["at"])
 
 
@@ -93,6 +94,8 @@ def follow(label):
     query = read(LogQuery, request.args)
     shown = jobs.show(cluster(), label)
     log = _since(shown, query)
+    if log.is_late or (log.path is None and query["offset"]):  # a hiccup: ask again from the same place
+        return "", 204
     is_news = log.size != query["seen"]
     if not is_news and not shown.job.is_terminal:
         return "", 204
@@ -137,10 +140,18 @@ def download(label):
     path = logs.path(cluster(), shown, query["stream"])
     if path is None:
         raise NotFound("stderr goes to the same file as stdout")
-    size, pieces = logs.download(cluster(), path)
+    if not logs.DOWNLOADS.acquire(blocking=False):
+        raise NotConnected("Too many downloads at once; try again when one is over")
+    try:
+        size, pieces = logs.download(cluster(), path)
+    except Problem:
+        logs.DOWNLOADS.release()
+        raise
     headers = {
         "Content-Disposition": f'attachment; filename="job-{shown.label}-{query["stream"]}.log"',
         "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
         "Content-Length": str(size),
     }
-    return Response(pieces, mimetype="text/plain", headers=headers)
+    response = Response(pieces, mimetype="text/plain", headers=headers)
+    response.call_on_close(logs.DOWNLOADS.release)
+    return response

@@ -26,8 +26,10 @@ FIELDS = (
 
 @blp.get("")
 def new():
-    """The form; `like` names a job whose script it starts with."""
+    """The form; `like` names a job whose script it starts with, `tag` a submission that got lost."""
     like = request.args.get("like", "")
+    if record := cluster().records.tagged(request.args.get("tag", "")):
+        return _form(record.script)
     return _form(*_duplicate(like)) if like else _form(EXAMPLE)
 
 

@@ -1,9 +1,10 @@
 """A cluster as the services see it: its scheduler, and the answers that all readers share."""
 
+import threading
 import time
 from typing import TypeVar
 
-from peewee import OperationalError
+from peewee import DatabaseError
 
 from ..cluster.feed import Calls, Feed, View
 from ..cluster.scheduler import Scheduler
@@ -13,6 +14,7 @@ from ..core.model import Job, Node, Partition
 from .records import Records
 
 T = TypeVar("T")
+_waiting = threading.BoundedSemaphore(12)  # programs that wait must leave threads for the pages
 # Seconds between two questions to the controller; no setting lowers them. That of the queue is the scheduler's.
 NODES_FLOOR = 5  # one sinfo is several questions to the controller
 PARTITIONS_FLOOR = 60
@@ -78,17 +80,24 @@ class Cluster:
         jobs = self.scheduler.queue(mine=True)
         self.in_queue = {job.id for job in jobs}
         self._write(jobs)
-        return self.records.merged(jobs, time.time())
+        return self._merged(jobs)
 
     def _ask_everyone(self) -> list[Job]:
-        return self.records.merged(self.scheduler.queue(mine=False), time.time())
+        return self._merged(self.scheduler.queue(mine=False))
+
+    def _merged(self, jobs: list[Job]) -> list[Job]:
+        try:
+            return self.records.merged(jobs, time.time())
+        except DatabaseError as fault:
+            self.disk_problem = f"What was seen before can't be read: {fault}. Look at the state folder."
+            return jobs
 
     def _write(self, jobs: list[Job]) -> None:
         """A full disk must not hide the queue; it is told beside it."""
         try:
             self.records.write(jobs, time.time())
             self.disk_problem = None
-        except OperationalError as fault:
+        except DatabaseError as fault:
             self.disk_problem = f"What is seen can't be recorded: {fault}. Look at the disk of the state folder."
 
     def _is_limited(self) -> bool:
@@ -103,7 +112,14 @@ def prime(*feeds: Feed) -> None:
 
 def fresh(feed: Feed[T], host: str) -> View[T]:
     """What a program may be told: an answer of the last seconds, or the problem that stands in its way."""
-    view = feed.read(FIRST_WAIT if feed.last.at is None else API_WAIT)
+    wait = FIRST_WAIT if feed.last.at is None else API_WAIT
+    if _waiting.acquire(blocking=False):
+        try:
+            view = feed.read(wait)
+        finally:
+            _waiting.release()
+    else:
+        view = feed.read(0)
     if view.problem:
         raise view.problem
     if view.at is None:

@@ -1,19 +1,24 @@
 """Jobs: listed, shown, submitted, checked, cancelled."""
 
+import logging
 import re
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from peewee import DatabaseError
 
 from ..cluster.feed import View
 from ..cluster.slurm import TAG
-from ..core.errors import Invalid, NotFound, Problem, TooLarge, Uncertain
-from ..core.labels import parse_label
+from ..core.errors import Invalid, NotFound, Problem, SlurmFailed, TooLarge, Uncertain
+from ..core.labels import has_task, parse_label
 from ..core.listing import Row, array_row
 from ..core.model import Job, Submission
 from ..store import JobRow
 from .cluster import API_WAIT, PAGE_WAIT, Cluster, fresh
 
+log = logging.getLogger("srunx_web")
 SCRIPT_LIMIT = 1 << 20
 SETTLED_AFTER = 60  # seconds after which a submission without an id is looked up: sbatch has ended by then
 
@@ -80,7 +85,9 @@ def _known(cluster: Cluster, view: View[list[Job]], id_: int, task: int | None) 
 
 def _among(jobs: list[Job], id_: int, task: int | None) -> list[Job]:
     if task is not None:
-        return [job for job in jobs if job.array_id == id_ and job.task == task]
+        started = [job for job in jobs if job.array_id == id_ and job.task == task]
+        rest = [job for job in jobs if job.array_id == id_ and job.tasks and has_task(job.tasks, task)]
+        return started or [job._replace(task=task, tasks=None) for job in rest]
     whole = [job for job in jobs if job.array_id == id_]
     return whole or [job for job in jobs if job.id == id_]
 
@@ -101,17 +108,30 @@ def submit(cluster: Cluster, script: str, name: str | None, work_dir: str | None
     """Hand in a script and return its id. It is on record before it is sent, so that nothing gets lost:
     Uncertain says that it is being looked up."""
     submission = Submission(_checked(script, name), name, secrets.token_hex(8), work_dir)
-    cluster.records.begin(submission, source, time.time())
+    try:
+        cluster.records.begin(submission, source, time.time())
+    except DatabaseError as fault:
+        raise Problem(
+            f"Not submitted, for it can't be recorded: {fault}. Look at the disk of the state folder."
+        ) from None
     try:
         id_ = cluster.scheduler.submit(submission)
     except Uncertain as fault:
         raise Uncertain(f"{fault.detail}. It is being looked up, and appears under Jobs if Slurm took it.") from None
     except Problem:
-        cluster.records.forget(submission.tag)
+        _noted(lambda: cluster.records.forget(submission.tag))
         raise
-    cluster.records.adopt(submission.tag, id_)
+    _noted(lambda: cluster.records.adopt(submission.tag, id_, time.time()))
     cluster.changed()
     return id_
+
+
+def _noted(write: Callable[[], None]) -> None:
+    """What Slurm answered stands, even when it can't be written down: the tag brings it back later."""
+    try:
+        write()
+    except DatabaseError as fault:
+        log.error("the answer to a submission was not recorded: %s", fault)
 
 
 def check(cluster: Cluster, script: str, name: str | None, work_dir: str | None) -> str:
@@ -176,11 +196,14 @@ def settle(cluster: Cluster) -> None:
 
 def look_up(cluster: Cluster, now: float) -> None:
     """Find the submissions without an id by their tags, once sbatch must have ended; what no witness knows is lost."""
-    tags = cluster.records.uncertain(now - SETTLED_AFTER)
-    found = cluster.scheduler.find(tags) if tags else {}
-    for tag in tags:
+    for tag in cluster.records.uncertain(now - SETTLED_AFTER):
+        try:
+            found = cluster.scheduler.find([tag])  # one by one: where one witness is silent, another may know
+        except SlurmFailed as fault:
+            log.warning("a submission is still looked up: %s", fault.detail)
+            continue
         if tag in found:
-            cluster.records.adopt(tag, found[tag])
+            cluster.records.adopt(tag, found[tag], now)
             cluster.changed()
         else:
             cluster.records.lose(tag, now)

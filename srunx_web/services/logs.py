@@ -1,8 +1,10 @@
 """What jobs print: pieces of their logs by byte offset, found text, the first error."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..cluster.shell import Result
 from ..core.errors import NotFound, SlurmFailed
 from ..core.logpaths import log_paths
 from ..core.logtext import ERROR_PATTERN, is_error
@@ -14,6 +16,9 @@ WINDOW = 64 << 10  # bytes of a page's first look
 API_LIMIT = 4 << 20
 FOLLOW_LIMIT = 256 << 10  # bytes that a reader may be behind before the middle is skipped
 HITS = 200
+DOWNLOADS = threading.BoundedSemaphore(6)  # each holds a thread for as long as its reader likes
+# a line can be as long as the file: cut what travels, and bound what grep may hold
+_SEARCH = 'ulimit -v 2000000; grep -a -b "$@" | cut -b -600'
 
 
 @dataclass(frozen=True)
@@ -88,17 +93,22 @@ def first_error(cluster: Cluster, path: str, wait: float = 5) -> int | None:
 
 def _grep(cluster: Cluster, options: list[str], path: str, wait: float) -> list[tuple[int, str]]:
     """grep(1) where the file is, so that a large one needs not travel."""
-    argv = ["grep", "-a", "-b", *options, "--", path]
     shell = cluster.scheduler.shell
-    result = cluster.calls.ask(("grep", path, *options), lambda: shell.run(argv, timeout=wait), wait)
-    if result.code > 1:
+
+    def call() -> Result:
+        shell.read(path, 0, 1, wait)  # refuses what is no file: a device never ends, a fifo would lose its data
+        return shell.run(["sh", "-c", _SEARCH, "sh", *options, "--", path], timeout=wait)
+
+    result = cluster.calls.ask(("grep", path, *options), call, wait)
+    if result.err and not result.out:
         raise SlurmFailed(f"grep failed: {result.err.strip()[:500]}")
     hits = (line.partition(":") for line in result.out.split("\n") if line)
     return [(int(offset), line[:500]) for offset, _, line in hits if offset.isdigit()]
 
 
 def download(cluster: Cluster, path: str) -> tuple[int, Iterator[bytes]]:
-    """(size, pieces) of the whole file as it is now; what is written meanwhile is left out."""
+    """(size, pieces) of the whole file as it is now; what is written meanwhile is left out. The caller holds
+    one of DOWNLOADS while the pieces are read."""
     size = read(cluster, path, None, 1, API_WAIT).chunk.size
 
     def pieces() -> Iterator[bytes]:

@@ -2,15 +2,17 @@
 
 import threading
 
-from peewee import EXCLUDED, fn
+from peewee import EXCLUDED, Case, fn
 
 from ..cluster.scheduler import Scheduler
+from ..cluster.slurm import TAG
 from ..core import states
 from ..core.model import Job, Submission
 from ..store import JobRow, connected, db
 
 RECENT_SECONDS = 24 * 3600
 RECENT_JOBS = 500
+REMEMBERED = 100_000
 LOOKED_UP = "not in the queue any more; being looked up"
 _COLUMNS = Job._fields[1:]
 _STORED = [JobRow.job_id, *(getattr(JobRow, name) for name in _COLUMNS)]
@@ -34,15 +36,30 @@ class Records:
         submission under the same id (a requeue, or ids that began again at 1)."""
         with self._lock, connected():
             changed = [job for job in jobs if self._written.get(job.id) != job._replace(priority=None)]
+            self._recognise(changed, now)
             with db.atomic():
                 for start in range(0, len(changed), 500):
                     self._upsert(changed[start : start + 500], now)
+            if len(self._written) > REMEMBERED:
+                self._written.clear()
             self._written.update((job.id, job._replace(priority=None)) for job in changed)
+
+    def _recognise(self, jobs: list[Job], now: float) -> None:
+        """Give submissions of ours their ids by the tags that the jobs carry: their own answer may never come."""
+        tags = {tag: job.array_id or job.id for job in jobs if (tag := _tag(job.comment))}
+        waiting = (JobRow.cluster == self._cluster) & JobRow.job_id.is_null() & JobRow.tag.in_(list(tags))
+        for (tag,) in JobRow.select(JobRow.tag).where(waiting).tuples() if tags else ():
+            self.adopt(tag, tags[tag], now)
 
     def _upsert(self, jobs: list[Job], now: float) -> None:
         known = {"cluster": self._cluster, "seen_at": now, "gone_at": None}
         rows = [{**known, "job_id": job.id, **dict(zip(_COLUMNS, job[1:], strict=True))} for job in jobs]
         changes = {getattr(JobRow, name): _new_value(name) for name in (*_COLUMNS, "seen_at", "gone_at")}
+        # an id that began again at 1 is another job: what was submitted as the old one is not its script
+        is_same = (EXCLUDED.name == JobRow.name) & (
+            fn.COALESCE(EXCLUDED.work_dir, "") == fn.COALESCE(JobRow.work_dir, "")
+        )
+        changes |= {field: Case(None, [(is_same, field)], None) for field in (JobRow.script, JobRow.tag, JobRow.source)}
         may_change = JobRow.state.not_in(states.TERMINAL) | (EXCLUDED.submit_time > JobRow.submit_time)
         target = [JobRow.cluster, JobRow.job_id]
         JobRow.insert_many(rows).on_conflict(conflict_target=target, update=changes, where=may_change).execute()
@@ -98,14 +115,19 @@ class Records:
         with connected():
             JobRow.create(cluster=self._cluster, seen_at=now, attempted_at=now, **own, **values)
 
-    def adopt(self, tag: str, job_id: int) -> None:
-        """Slurm took the submission under this id; what was seen of it meanwhile is joined to it."""
+    def adopt(self, tag: str, job_id: int, now: float) -> None:
+        """Slurm took the submission under this id; what was seen of it meanwhile is joined to it. An older job that
+        had the id (they can begin again at 1) loses it."""
         with connected(), db.atomic("IMMEDIATE"):
-            same = (JobRow.cluster == self._cluster) & (JobRow.job_id == job_id) & JobRow.tag.is_null()
-            seen = self._mine().where(same).tuples().first()
-            JobRow.delete().where(same).execute()
+            ours = (JobRow.tag == tag) & JobRow.job_id.is_null()
+            if not JobRow.select().where(ours).exists():
+                return
+            same = (JobRow.cluster == self._cluster) & (JobRow.job_id == job_id)
+            seen = self._mine().where(same & JobRow.tag.is_null()).tuples().first()
+            JobRow.delete().where(same & JobRow.tag.is_null()).execute()
+            JobRow.update(job_id=None, gone_at=now).where(same).execute()
             values = dict(zip(_COLUMNS, seen[1:], strict=True)) if seen else {}
-            JobRow.update(job_id=job_id, **values).where((JobRow.tag == tag) & JobRow.job_id.is_null()).execute()
+            JobRow.update(job_id=job_id, gone_at=None, **values).where(ours).execute()
 
     def forget(self, tag: str) -> None:
         """The submission was refused: there is no such job."""
@@ -118,11 +140,28 @@ class Records:
             mine = (JobRow.tag == tag) & JobRow.job_id.is_null()
             JobRow.update(state=states.UNKNOWN, reason="never seen in Slurm", gone_at=now).where(mine).execute()
 
+    def lost(self, since: float) -> list[JobRow]:
+        """The submissions tried since then of which nobody knows whether Slurm took them, the newest first."""
+        with connected():
+            mine = (JobRow.cluster == self._cluster) & JobRow.job_id.is_null() & (JobRow.attempted_at > since)
+            return list(JobRow.select().where(mine & JobRow.end_time.is_null()).order_by(JobRow.attempted_at.desc()))
+
+    def tagged(self, tag: str) -> JobRow | None:
+        """The submission of ours with that tag."""
+        with connected():
+            return JobRow.get_or_none((JobRow.cluster == self._cluster) & (JobRow.tag == tag)) if tag else None
+
     def uncertain(self, before: float) -> list[str]:
         """The tags of submissions tried before that time whose end is not known."""
         with connected():
             mine = (JobRow.cluster == self._cluster) & JobRow.job_id.is_null() & (JobRow.attempted_at < before)
             return [row[0] for row in JobRow.select(JobRow.tag).where(mine & JobRow.gone_at.is_null()).tuples()]
+
+
+def _tag(comment: str | None) -> str | None:
+    """Our mark at the beginning of a comment."""
+    first = (comment or "").split(" ", 1)[0]
+    return first.removeprefix(TAG) if first.startswith(TAG) else None
 
 
 def _new_value(name: str):

@@ -158,3 +158,13 @@ def test_every_endpoint_is_described(client):
         operations = document["paths"][path]
         assert operations.keys() >= methods
         assert all(operations[method]["summary"] and len(operations[method]["responses"]) > 2 for method in methods)
+
+
+@pytest.mark.parametrize("body", ["[" * 200_000, '{"name": ' + "9" * 5000 + "}"])
+def test_json_that_no_parser_takes_is_invalid(client, body):
+    assert client.post("/api/jobs", data=body, content_type="application/json").status_code == 422
+
+
+def test_an_offset_beyond_every_file_is_its_end(client, jobs):
+    id_ = jobs.run("echo hi")
+    assert client.get(f"/api/jobs/{id_}/logs?stdout_offset=4611686018427387904").status_code == 200

@@ -5,6 +5,9 @@ import time
 
 import pytest
 
+from srunx_web.core.model import Submission
+from srunx_web.services import jobs as service
+
 
 def test_an_empty_queue_teaches_the_first_step(client):
     page = client.get("/jobs").text
@@ -160,3 +163,40 @@ def test_unknown_jobs_have_a_page_that_says_so(client):
     assert answer.status_code == 404 and "999" in answer.text
     assert client.get("/jobs/abc").status_code == 422
     assert client.get("/jobs/0").status_code == 400
+
+
+def test_a_lost_submission_is_told_and_can_be_sent_again(app, client):
+    here = app.extensions["srunx"].cluster
+    here.records.begin(Submission("#!/bin/sh\necho lost\n", "gone", "tag1"), "web", time.time() - 600)
+    assert "being looked up" in client.get("/jobs").text
+    service.look_up(here, time.time())
+    assert "Nobody knows whether Slurm took" in client.get("/jobs").text
+    assert "echo lost" in client.get("/jobs/new?tag=tag1").text
+
+
+def test_a_follower_whose_file_is_away_for_a_moment_keeps_its_place(client, jobs, tmp_path):
+    id_ = jobs.submit("echo one; sleep 60")
+    jobs.wait(id_, "RUNNING")
+    _until(client, f"/jobs/{id_}/log?offset=0&seen=0", "one")
+    path = tmp_path / f"slurm-{id_}.out"
+    path.rename(tmp_path / "away")
+    assert client.get(f"/jobs/{id_}/log?offset=4&seen=4").status_code == 204
+
+
+def test_a_follower_far_behind_is_taken_to_the_end(client, jobs):
+    id_ = jobs.run("echo first; seq 200000; echo the real reason")
+    text = client.get(f"/jobs/{id_}/log?offset=0&seen=0").text
+    assert "skipped" in text and "the real reason" in text and "first" not in text
+
+
+def test_find_runs_on_files_only(client, jobs):
+    id_ = jobs.run("#SBATCH -o /dev/zero\ntrue")
+    begun = time.monotonic()
+    assert client.get(f"/jobs/{id_}?find=x").status_code == 200
+    assert time.monotonic() - begun < 2
+
+
+def test_a_waiting_task_has_a_page_before_it_has_an_id(client, jobs):
+    id_ = jobs.submit("#SBATCH -H -a 1-9:2%2\ntrue")
+    assert "pending" in client.get(f"/jobs/{id_}_5").text
+    assert client.get(f"/jobs/{id_}_4").status_code == 404

@@ -32,3 +32,7 @@ def test_a_progress_bar_is_its_last_state():
 def test_colours_titles_and_direction_marks_go():
     assert clean(b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07x") == "red x"
     assert clean("a\u202eb".encode()) == "a\ufffdb"
+
+
+def test_many_backspaces_take_no_time():
+    assert clean(b"a" * 32000 + b"\b" * 31999) == "a"

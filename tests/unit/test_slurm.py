@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from srunx_web.cluster.shell import Result
 from srunx_web.cluster.slurm import Slurm
+from srunx_web.core import parse
 from srunx_web.core.errors import NotConnected, SlurmFailed, Uncertain
 from srunx_web.core.labels import count_tasks
 from srunx_web.core.logpaths import log_paths
@@ -230,3 +232,62 @@ def test_a_controller_that_limits_us_is_heard():
     scene["stderr"] = "squeue: RPC rate limited 1 time(s). Sleeping then trying again.\n"
     assert played.slurm.queue(mine=True)
     assert played.slurm.limited
+
+
+RECORD = ["7", "7", "N/A", "RUNNING", "None", "ann", "lab", "gpu", "1", "1", "cpu=1", "N/A", "N/A", "1:00",
+          "1700000000", "1700000000", "N/A", "0:0", "5", "g1", "(null)", "/home", "out", "(null)", "(null)", "name"]  # fmt: skip
+
+
+def test_a_begin_time_beyond_all_calendars_is_none():
+    record = [*RECORD[:15], "60481794860541", *RECORD[16:]]
+    (job,) = parse.squeue("\x1f".join(record) + "\x1e\n", "\x1e").values()
+    assert (job.id, job.start_time) == (7, None)
+
+
+@pytest.mark.parametrize("field", [0, 2, 14])
+def test_a_record_of_nonsense_is_left_out_and_the_others_stay(field):
+    odd = [*RECORD[:field], "x" if field != 2 else "1-2", *RECORD[field + 1 :]]
+    text = "".join("\x1f".join(record) + "\x1e\n" for record in (odd, RECORD))
+    assert 7 in [job.id for job in parse.squeue(text, "\x1e").values()]
+
+
+def test_a_separator_in_a_name_costs_the_name_only():
+    text = "\x1f".join([*RECORD[:-1], "a\x1fb"]) + "\x1e\n"
+    (job,) = parse.squeue(text, "\x1e").values()
+    assert (job.id, job.user, job.state, job.name) == (7, "ann", "RUNNING", parse.UNREADABLE)
+
+
+def test_each_question_has_an_end_of_its_own():
+    marks = set()
+
+    class Shell(ScriptedShell):
+        def run(self, argv, stdin=b"", timeout=30, is_read=True):
+            marks.add(argv[-1].rpartition("Name:")[2])
+            return Result(0, "", "")
+
+    for _ in range(3):
+        Slurm(Shell([])).queue(mine=True)
+    assert len(marks) == 3 and all(len(mark) == 9 for mark in marks)
+
+
+def test_without_accounting_memory_is_the_only_witness():
+    class Shell(ScriptedShell):
+        def run(self, argv, stdin=b"", timeout=30, is_read=True):
+            if "sacct" in argv:
+                return Result(1, "", "Slurm accounting storage is disabled")
+            return Result(0, "\x1f".join([*RECORD[:24], "srunx:T1 mine", "name"]) + "\x1e\n", "")
+
+    assert Slurm(Shell([]), "\x1e").find(["T1", "T2"]) == {"T1": 7}
+
+
+def test_one_refused_batch_does_not_keep_the_others():
+    asked = []
+
+    class Shell(ScriptedShell):
+        def run(self, argv, stdin=b"", timeout=30, is_read=True):
+            asked.append(len(argv))
+            return Result(210, "", "Access/permission denied") if len(asked) == 1 else Result(0, "", "")
+
+    with pytest.raises(SlurmFailed, match="permission denied"):
+        Slurm(Shell([])).cancel([str(number) for number in range(1, 1200)])
+    assert asked == [501, 501, 200]

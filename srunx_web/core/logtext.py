@@ -13,7 +13,7 @@ ERROR_PATTERN = (
     r"|error:|Segmentation fault|[Oo]ut of memory|oom-kill|No such file|Permission denied|command not found"
     r"|CANCELLED AT|Assertion)([^[:alnum:]_]|$)"
 )
-_HARMLESS = re.compile(r"\b(WARN|WARNING|INFO|DEBUG)\b")
+_HARMLESS = re.compile(r"(?<![\w.=/-])(?:WARN|WARNING|INFO|DEBUG)\b.*?(?:[Ee]rror|ERROR|Exception)")
 PARTIAL_LIMIT = 8192  # bytes of a line without an end that are kept back for more
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srunx_web.core.logtext import clean, split_partial
+from srunx_web.core.logtext import clean, is_error, split_partial
 
 
 @given(st.binary(max_size=500))
@@ -36,3 +36,8 @@ def test_colours_titles_and_direction_marks_go():
 
 def test_many_backspaces_take_no_time():
     assert clean(b"a" * 32000 + b"\b" * 31999) == "a"
+
+
+def test_a_warning_that_speaks_of_errors_is_none():
+    assert not is_error("WARNING: Error rate high")
+    assert is_error("RuntimeError: try NCCL_DEBUG=INFO")

@@ -235,7 +235,8 @@ def test_a_controller_that_limits_us_is_heard():
 
 
 RECORD = ["7", "7", "N/A", "RUNNING", "None", "ann", "lab", "gpu", "1", "1", "cpu=1", "N/A", "N/A", "1:00",
-          "1700000000", "1700000000", "N/A", "0:0", "5", "g1", "(null)", "/home", "out", "(null)", "(null)", "name"]  # fmt: skip
+          "1700000000", "1700000000", "N/A", "0:0", "5", "g1", "(null)", "/home", "out", "(null)", "(null)",
+          "name"]  # fmt: skip
 
 
 def test_a_begin_time_beyond_all_calendars_is_none():

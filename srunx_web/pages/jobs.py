@@ -17,6 +17,7 @@ blp = Blueprint("jobs_pages", __name__, url_prefix="/jobs")
 TASKS_SHOWN = 100  # of an opened array; its own page has them all
 STATES = [("running", "running"), ("waiting", "waiting"), ("failed", "failed"), ("done", "completed"),
           ("cancelled", "cancelled"), "PENDING", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "SUSPENDED"]  # fmt: skip
+MOST_TICKS = 10_000
 DAY = 24 * 3600
 BOOT = secrets.token_hex(4)  # versions count from 1 in each life of the server
 
@@ -79,18 +80,15 @@ def _toggled(opened: set[int], id_: int) -> str:
 
 def _links(query: dict) -> Callable[..., str]:
     """url(endpoint, **changes): this list with some of its query changed; defaults are left out."""
+    usual = ListQuery().load({})
 
     def url(endpoint: str = ".index", **changes) -> str:
         merged = {**query, **changes}
         if changes.keys() & {"q", "state", "partition", "user", "sort", "whose"}:
             merged["page"] = 1
-        return url_for(endpoint, **{name: value for name, value in merged.items() if value not in _DEFAULTS[name]})
+        return url_for(endpoint, **{name: value for name, value in merged.items() if value != usual.get(name)})
 
     return url
-
-
-_DEFAULTS = {"q": ("",), "state": ("",), "partition": ("",), "user": ("",), "sort": ("",), "page": (1,),
-             "whose": ("mine",), "open": ("",), "v": (None,)}  # fmt: skip
 
 
 @blp.post("/cancel")
@@ -104,7 +102,7 @@ def cancel():
     if not request.form.get("confirmed"):
         return render_template("jobs/confirm.html", labels=labels, number=number, form=request.form, back=_back())
     jobs.cancel_many(cluster(), labels)
-    flash(f"Cancelling {_number(labels)} {'job' if _number(labels) == 1 else 'jobs'}")
+    flash(f"Cancelling {number} {'job' if number == 1 else 'jobs'}")
     return redirect(_back(), 303)
 
 
@@ -114,9 +112,8 @@ def _chosen() -> list[str]:
     if request.form.get("all"):
         here, mine = cluster(), query["whose"] == "mine"
         wanted = Filter(query["q"], query["state"], query["partition"], query["user"])
-        return [label for label in here.table(here.queue(mine), mine).labels(wanted)]
-    labels = request.form.getlist("ids")[:10_000]
-    return [check_cancel_label(label) for label in labels]
+        return here.table(here.queue(mine), mine).labels(wanted)
+    return [check_cancel_label(label) for label in request.form.getlist("ids")[:MOST_TICKS]]
 
 
 def _number(labels: list[str]) -> int:

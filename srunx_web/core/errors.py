@@ -15,7 +15,8 @@ Problem
 
 
 class Problem(Exception):
-    """A failure with a sentence for the user; `errors` are the faults of single fields."""
+    """A failure with a sentence for the user; `errors` are the faults of single fields, `run_id` is the run that it
+    ended, if any."""
 
     status = 500
 
@@ -23,6 +24,7 @@ class Problem(Exception):
         super().__init__(detail)
         self.detail = detail
         self.errors = errors or []
+        self.run_id: str | None = None
 
 
 class BadRequest(Problem):

@@ -103,7 +103,17 @@ class Submission(NamedTuple):
     name: str | None = None
     tag: str | None = None  # our mark, found again in the job's comment
     work_dir: str | None = None
-    dependency: str | None = None  # Slurm's own words: afterok:12:13,afterany:14
+    dependency: str | None = None  # Slurm's own words: afterok:12:13,afterany:14; @2: the third of the same batch
+    folders: tuple[str, ...] = ()  # made first when missing; relative ones below work_dir, or the home folder
+
+
+class Sought(NamedTuple):
+    """A submission whose answer never came: our mark, and what else the accounting may know it by."""
+
+    tag: str
+    name: str | None = None
+    work_dir: str | None = None
+    since: float = 0  # when it was tried, seconds since the epoch
 
 
 class Chunk(NamedTuple):

@@ -5,6 +5,7 @@ and free text last: names hold whatever people type, newlines and separators too
 Slurm 20.11, 22.05, 24.11 and 26.05.
 """
 
+import math
 import re
 from functools import lru_cache
 from sys import intern
@@ -24,7 +25,7 @@ SACCT = (
     "JobIDRaw", "JobID", "State", "User", "Account", "Partition", "NNodes", "NCPUS", "ReqCPUS", "AllocTRES", "ReqTRES",
     "TimelimitRaw", "Submit", "Start", "End", "ExitCode", "Priority", "NodeList", "WorkDir", "Comment", "JobName",
 )  # fmt: skip
-SACCT_COMMENTS = ("JobIDRaw", "JobID", "State", "Comment")
+SACCT_SOUGHT = ("JobIDRaw", "JobID", "State", "Submit", "Comment", "WorkDir", "JobName")
 SINFO = (
     "NodeList", "Partition", "StateLong", "CPUsState", "Memory", "AllocMem", "Gres", "GresUsed", "Features", "User",
     "Timestamp", "Reason",
@@ -95,9 +96,18 @@ def sacct(text: str) -> list[Job]:
     return [_accounted(fields) for fields in _sacct_records(text, len(SACCT))]
 
 
-def sacct_comments(text: str) -> dict[int, str]:
-    """Comments by job id from a `sacct` of SACCT_COMMENTS."""
-    return {int(f[0].split("+")[0]): f[3] for f in _sacct_records(text, len(SACCT_COMMENTS))}
+def sacct_sought(text: str) -> list[Job]:
+    """What a `sacct -X -n -P --delimiter SEP --format` of SACCT_SOUGHT says to recognise jobs by."""
+    return [_recognisable(fields) for fields in _sacct_records(text, len(SACCT_SOUGHT))]
+
+
+def _recognisable(fields: list[str]) -> Job:
+    raw, label, state, submit, comment, work_dir, name = fields
+    match = _ARRAY_ID.match(label)
+    return Job(
+        id=int(raw.split("+")[0]), array_id=int(match[1]) if match else None, name=name, state=state.split()[0],
+        submit_time=_time(submit), work_dir=_text(work_dir), comment=_text(comment),
+    )  # fmt: skip
 
 
 def _sacct_records(text: str, width: int) -> list[list[str]]:
@@ -130,6 +140,12 @@ def _accounted(fields: list[str]) -> Job:
 def _ended_at(state: str, start: str, end: str) -> int | None:
     """When it ended; 24.11 knows no end of jobs killed by --kill-on-invalid-dep, whose start is that moment."""
     return (_time(end) or _time(start)) if state in states.TERMINAL else None
+
+
+def min_job_age(text: str) -> float:
+    """Seconds for which slurmctld remembers ended jobs, from `scontrol show config`; 0 when it does not say."""
+    match = re.search(r"^MinJobAge\s*=\s*(\d+)", text, re.MULTILINE)
+    return (int(match[1]) or math.inf) if match else 0  # slurm.conf(5): 0 prevents any purging
 
 
 def sinfo(text: str, mark: str) -> list[Node]:

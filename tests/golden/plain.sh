@@ -1,0 +1,14 @@
+#!/bin/bash
+#SBATCH --job-name=plain
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=1
+#SBATCH --output=logs/%x_%j.log
+#SBATCH --error=logs/%x_%j.log
+#SBATCH --wait-all-nodes=1
+
+set -euo pipefail
+export WORLD_SIZE="${SLURM_NTASKS:-1}"
+export SITE='x y'
+
+srun python train.py '--name=it'"'"'s' 'two words' '$HOME' 'a;b' ''

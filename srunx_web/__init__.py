@@ -6,7 +6,7 @@ from flask import Flask
 from htmx_flask import Htmx
 
 from . import api, assets, pages, security
-from .api import jobs, resources
+from .api import jobs, resources, templates, workflows
 from .connect import connect
 from .current import Server
 from .settings import Settings, private_folder
@@ -25,7 +25,7 @@ def create_app(settings: Settings, gate: security.Gate | None = None) -> Flask:
     security.init_app(app, gate or security.gate(settings))
     Htmx(app)
     rest = api.Api(app)
-    for noun in (jobs, resources):
+    for noun in (jobs, resources, templates, workflows):
         rest.register_blueprint(noun.blp)
     pages.init_app(app)
     assets.init_app(app)

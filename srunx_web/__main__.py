@@ -17,7 +17,7 @@ from peewee import DatabaseError
 
 from . import __version__, create_app, poller, security
 from .core.errors import Problem
-from .services import jobs
+from .services.tick import tick
 from .settings import Settings, load, private_folder
 
 STOP_SECONDS = 4
@@ -78,7 +78,7 @@ def _own(folder: Path):
 def _serve(settings: Settings, gate: security.Gate) -> None:
     app = create_app(settings, gate)
     server = app.extensions["srunx"]
-    ticks = poller.start(lambda: jobs.settle(server.cluster), settings.poll_seconds)
+    ticks = poller.start(lambda: tick(server.cluster), settings.poll_seconds)
     where = (
         {"unix_socket": str(settings.unix_socket)}
         if settings.unix_socket

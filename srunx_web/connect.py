@@ -25,10 +25,11 @@ def connect(settings: Settings) -> Cluster:
         if not shutil.which("sbatch"):
             raise NotConnected("SRUNX_BACKEND=slurm, but there is no sbatch on PATH")
         shell = LocalShell()
-        return Cluster("local", "slurm", f"Slurm on {shell.host}", Slurm(shell))
+        scheduler = Slurm(shell, submit_seconds=settings.submit_seconds)
+        return Cluster("local", "slurm", f"Slurm on {shell.host}", scheduler, _settled_after(settings))
     shell = LocalShell()
     scheduler = Embedded(private_folder(settings.state_dir / "spool"), shell)
-    return Cluster("embedded", "embedded", "embedded", scheduler)
+    return Cluster("embedded", "embedded", "embedded", scheduler, _settled_after(settings))
 
 
 def over_ssh(profile: Profile, settings: Settings) -> Cluster:
@@ -38,4 +39,10 @@ def over_ssh(profile: Profile, settings: Settings) -> Cluster:
         ssh_host=profile.ssh_host, proxy_jump=profile.proxy_jump, config_file=settings.ssh_config,
         host_key_policy=settings.host_key_policy,
     )  # fmt: skip
-    return Cluster(profile.name, "ssh", profile.name, Slurm(SSHShell(target)))
+    scheduler = Slurm(SSHShell(target), submit_seconds=settings.submit_seconds)
+    return Cluster(profile.name, "ssh", profile.name, scheduler, _settled_after(settings))
+
+
+def _settled_after(settings: Settings) -> float:
+    """Seconds after which sbatch has surely ended, and the accounting would have heard of what it did."""
+    return settings.submit_seconds + settings.grace_seconds

@@ -1,6 +1,7 @@
 """Where things are and how the cluster is reached: SRUNX_* variables and the peer's config.json."""
 
 import json
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -9,8 +10,22 @@ from pathlib import Path
 
 from .core.errors import Invalid
 
+SYSTEM_CONFIG = Path("/etc/srunx/config.json")
+_COUNTS = ("NODES", "GPUS_PER_NODE", "NTASKS_PER_NODE", "CPUS_PER_TASK")
+_TEXTS = ("MEMORY_PER_NODE", "TIME_LIMIT", "NODELIST", "PARTITION")
+_PLACES = ("CONDA", "VENV", "CONTAINER", "LOG_DIR", "WORK_DIR")
 BACKENDS = ("auto", "ssh", "slurm", "embedded")
 PROFILE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A local folder paired with one on the cluster; both absolute, `~` of the local one expanded."""
+
+    name: str
+    local: Path
+    remote: str
+    exclude_patterns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -24,7 +39,8 @@ class Profile:
     port: int | None = None
     ssh_host: str | None = None
     proxy_jump: str | None = None
-    mounts: tuple[str, ...] = ()  # names of its mounts
+    mounts: tuple[Mount, ...] = ()
+    env_vars: Mapping[str, str] = field(default_factory=dict)  # set for every job sent through it
 
 
 @dataclass(frozen=True)
@@ -46,6 +62,10 @@ class Settings:
     work_dir: str | None = None  # where scripts start on the cluster; None: the home directory
     profile: Profile | None = None  # SRUNX_SSH_*, or the current profile of config.json
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    config: Mapping = field(default_factory=dict)  # the user's config.json over the system's, for defaults of jobs
+    job_defaults: Mapping = field(default_factory=dict)  # of SRUNX_DEFAULT_*, in the shape of config.json
+    submit_seconds: float = 40  # after which an sbatch is given up
+    grace_seconds: float = 20  # and after that, until a submission without an answer is looked up
 
 
 def load(environ: Mapping[str, str], **options) -> Settings:
@@ -57,8 +77,9 @@ def load(environ: Mapping[str, str], **options) -> Settings:
     config_dir = Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "srunx"
     state_dir = environ.get("SRUNX_STATE_DIR") or Path(environ.get("XDG_STATE_HOME") or home / ".local/state") / "srunx"
     backend = _choice(environ, "SRUNX_BACKEND", BACKENDS)
-    config = {} if backend in ("slurm", "embedded") else read_config(config_dir / "config.json")
-    profiles = _profiles(config)
+    is_forced = backend in ("slurm", "embedded")
+    config = _config(config_dir / "config.json", may_be_broken=is_forced)
+    profiles = {} if is_forced else _profiles(config)
     return Settings(
         state_dir=Path(state_dir).expanduser().absolute(),
         config_dir=config_dir.absolute(),
@@ -71,8 +92,12 @@ def load(environ: Mapping[str, str], **options) -> Settings:
         ssh_config=environ.get("SRUNX_SSH_CONFIG") or None,
         host_key_policy=_choice(environ, "SRUNX_SSH_HOST_KEY_POLICY", ("reject", "accept-new")),
         work_dir=environ.get("SRUNX_DEFAULT_WORK_DIR") or config.get("work_dir") or None,
-        profile=_active(environ, config, profiles),
+        profile=None if is_forced else _active(environ, config, profiles),
         profiles=profiles,
+        config=merged(_config(SYSTEM_CONFIG, may_be_broken=True), config),
+        job_defaults=_job_defaults(environ),
+        submit_seconds=_seconds(environ, "SRUNX_SUBMIT_SECONDS", 40),
+        grace_seconds=_seconds(environ, "SRUNX_GRACE_SECONDS", 20),
         **options,
     )  # fmt: skip
 
@@ -94,6 +119,47 @@ def read_config(path: Path) -> dict:
     return config
 
 
+def _config(path: Path, may_be_broken: bool) -> dict:
+    """A file that is not needed to reach the cluster must not keep the server from starting."""
+    try:
+        return read_config(path)
+    except Invalid as fault:
+        if not may_be_broken:
+            raise
+        logging.getLogger("srunx_web").warning("%s", fault.detail)
+        return {}
+
+
+def merged(lower: Mapping, upper: Mapping) -> dict:
+    """One mapping over another, section by section; a null says nothing."""
+    found = dict(lower)
+    for key, value in upper.items():
+        if isinstance(value, Mapping) and isinstance(found.get(key), Mapping):
+            found[key] = merged(found[key], value)
+        elif value is not None:
+            found[key] = value
+    return found
+
+
+def _job_defaults(environ: Mapping[str, str]) -> dict:
+    """SRUNX_DEFAULT_* in the shape of config.json; Invalid for a count that is none."""
+    given = {name: environ.get(f"SRUNX_DEFAULT_{name}") or None for name in (*_COUNTS, *_TEXTS, *_PLACES)}
+    container, runtime = given["CONTAINER"], environ.get("SRUNX_DEFAULT_CONTAINER_RUNTIME")
+    if container and runtime:
+        given["CONTAINER"] = {"image": container, "runtime": runtime}
+    resources = {name.lower(): _count(environ, f"SRUNX_DEFAULT_{name}") for name in _COUNTS if given[name]}
+    resources |= {name.lower(): given[name] for name in _TEXTS if given[name]}
+    environment = {name.lower(): given[name] for name in ("CONDA", "VENV", "CONTAINER") if given[name]}
+    places = {name.lower(): given[name] for name in ("LOG_DIR", "WORK_DIR") if given[name]}
+    return {"resources": resources, "environment": environment, **places}
+
+
+def _count(environ: Mapping[str, str], name: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", environ[name], re.ASCII):
+        raise Invalid(f"{name}={environ[name]!r}: must be a whole number")
+    return int(environ[name])
+
+
 def _profiles(config: dict) -> dict[str, Profile]:
     entries = config.get("profiles") or {}
     if not isinstance(entries, dict):
@@ -105,9 +171,25 @@ def _profile(name: str, entry: dict) -> Profile:
     if not isinstance(entry, dict) or not (entry.get("hostname") or entry.get("ssh_host")):
         raise Invalid(f"config.json: profile {name!r} needs a hostname")
     keys = ("username", "key_filename", "port", "ssh_host", "proxy_jump")
-    mounts = tuple(mount["name"] for mount in entry.get("mounts") or [] if isinstance(mount, dict) and "name" in mount)
+    mounts = tuple(_mount(name, mount) for mount in entry.get("mounts") or [])
     values = {key: entry.get(key) or None for key in keys}
-    return Profile(name, entry.get("hostname") or entry["ssh_host"], **values, mounts=mounts)
+    more = {"mounts": mounts, "env_vars": _env_vars(name, entry)}
+    return Profile(name, entry.get("hostname") or entry["ssh_host"], **values, **more)
+
+
+def _mount(profile: str, entry: object) -> Mount:
+    keys = ("name", "local", "remote")
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) and entry[key] for key in keys):
+        raise Invalid(f"config.json: profile {profile!r} has a mount without name, local and remote")
+    local = Path(entry["local"]).expanduser().absolute()
+    return Mount(entry["name"], local, entry["remote"], tuple(map(str, entry.get("exclude_patterns") or ())))
+
+
+def _env_vars(profile: str, entry: dict) -> dict[str, str]:
+    found = entry.get("env_vars") or {}
+    if not isinstance(found, dict) or not all(re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) for name in found):
+        raise Invalid(f"config.json: env_vars of profile {profile!r} must be values by the names of variables")
+    return {name: str(value) for name, value in found.items()}
 
 
 def _active(environ: Mapping[str, str], config: dict, profiles: dict[str, Profile]) -> Profile | None:

@@ -2,14 +2,26 @@
 
 import atexit
 import contextlib
+import json
 import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from peewee import AutoField, BigIntegerField, FloatField, IntegerField, Model, SqliteDatabase, TextField
+from peewee import (
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    FloatField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    SqliteDatabase,
+    TextField,
+)  # fmt: skip
 
+from .core import states
 from .core.errors import Problem
 from .core.model import Job
 
@@ -72,12 +84,90 @@ class JobRow(Model):
         return Job(self.job_id, *(getattr(self, name) for name in Job._fields[1:]))
 
 
+class JSONField(TextField):
+    """A value as JSON text."""
+
+    def db_value(self, value):
+        """As it is stored."""
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def python_value(self, value):
+        """As it is used."""
+        return None if value is None else json.loads(value)
+
+
+class Run(Model):
+    """One execution of a workflow: the definition as it was, and how it stands. Times are seconds since the epoch.
+
+    `parent` is the run that this one runs again, in whole or in part.
+    """
+
+    id = TextField(primary_key=True)
+    cluster = TextField()
+    workflow_name = TextField()
+    mount = TextField(null=True)
+    yaml = TextField()
+    args = JSONField()  # those given for this run
+    part = JSONField()  # which of its jobs were chosen: from_job, to_job, single_job, or rerun
+    status = TextField()
+    started_at = FloatField()
+    completed_at = FloatField(null=True)
+    cancel_requested_at = FloatField(null=True)
+    error = TextField(null=True)
+    source = TextField()
+    triggered_by = TextField()
+    parent = TextField(null=True)
+
+    class Meta:
+        database = db
+        table_name = "run"
+        indexes = ((("cluster", "status"), False), (("workflow_name", "started_at"), False), (("started_at",), False))
+
+
+class RunJob(Model):
+    """A job of a run. What Slurm says of it is copied from the row of its submission (the same `tag`) until it is
+    over; then it stays, whatever becomes of the id. `carried_from` is the earlier run that it completed in."""
+
+    id = AutoField()
+    run = ForeignKeyField(Run, backref="jobs", on_delete="CASCADE")
+    name = TextField()
+    position = IntegerField()
+    tag = TextField(null=True, unique=True)
+    depends_on = JSONField()  # [[kind, job], ...]
+    resources = JSONField()
+    folders = JSONField()
+    work_dir = TextField(null=True)
+    retry = IntegerField(default=0)
+    attempts = IntegerField(default=0)
+    job_id = BigIntegerField(null=True)
+    state = TextField(default=states.PENDING)
+    reason = TextField(null=True)
+    is_lost = BooleanField(default=False)
+    is_unreached = BooleanField(default=False)
+    node_list = TextField(default="")
+    submit_time = IntegerField(null=True)
+    start_time = IntegerField(null=True)
+    end_time = IntegerField(null=True)
+    exit_code = TextField(null=True)
+    carried_from = TextField(null=True)
+
+    class Meta:
+        database = db
+        table_name = "run_job"
+        indexes = ((("run", "name"), True), (("run", "position"), False), (("job_id",), False))
+
+
 def _first(database: SqliteDatabase) -> None:
     """Jobs seen and submitted."""
     database.create_tables([JobRow])
 
 
-MIGRATIONS: list[Callable[[SqliteDatabase], None]] = [_first]
+def _second(database: SqliteDatabase) -> None:
+    """Runs of workflows and their jobs."""
+    database.create_tables([Run, RunJob])
+
+
+MIGRATIONS: list[Callable[[SqliteDatabase], None]] = [_first, _second]
 
 
 def open_database(path: Path) -> None:
@@ -135,6 +225,13 @@ def connected() -> Iterator[None]:
     finally:
         if opened:
             db.close()
+
+
+def execute_many(query, rows: list[tuple]) -> None:
+    """A query whose first parameters are one of these rows, for each of them; peewee writes its SQL only once."""
+    sql, parameters = query.sql()
+    rest = tuple(parameters[len(rows[0]) :]) if rows else ()
+    db.connection().executemany(sql, [(*row, *rest) for row in rows])
 
 
 def file_system(path: Path) -> str:

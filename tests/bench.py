@@ -14,6 +14,7 @@ import threading
 import time
 from pathlib import Path
 
+from tests import bench_runs
 from tests.server import Server
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
@@ -211,6 +212,7 @@ def main() -> int:
     over_ssh()
     start()
     first_visit()
+    bench_runs.main(line)
     return 0
 
 

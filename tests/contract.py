@@ -7,7 +7,7 @@ import pytest
 
 from srunx_web.core.errors import Invalid, NotFound, SlurmFailed
 from srunx_web.core.logpaths import log_paths
-from srunx_web.core.model import Job, Submission
+from srunx_web.core.model import Job, Sought, Submission
 from srunx_web.core.states import CANCELLED, COMPLETED, FAILED, PENDING, RUNNING, TERMINAL, TIMEOUT
 
 NAMES = ["it's", 'a "b" c', "pipes|and,commas", "two\nlines", "ünï 日本", "$(id) `id`; rm *", "-n", "%j"]
@@ -56,6 +56,16 @@ class SchedulerContract:
         self.ids.append(id_)
         self.scheduler = self.restart()
         return id_
+
+    def submit_all(self, *submissions: Submission) -> list:
+        """Hand in several in the folder, in the life of one server."""
+        self.scheduler = self.restart()
+        outcomes = self.scheduler.submit_all(
+            [one._replace(work_dir=one.work_dir or self.folder) for one in submissions]
+        )
+        self.ids += [outcome for outcome in outcomes if isinstance(outcome, int)]
+        self.scheduler = self.restart()
+        return outcomes
 
     def wait(self, id_: int, states=TERMINAL, timeout: float = 30) -> Job:
         """The job, once it is in one of these states."""
@@ -257,6 +267,76 @@ class SchedulerContract:
         self.allow()
         assert self.in_queue(never, "DependencyNeverSatisfied").state == PENDING
 
+    # ---- several at once
+
+    def test_a_batch_runs_in_the_order_of_its_dependencies(self):
+        ids = self.submit_all(
+            Submission(f"#!/bin/bash\n{self.until_allowed}; echo first >>log\n"),
+            Submission("#!/bin/bash\necho second >>log; exit 1\n", dependency="afterok:@0"),
+            Submission("#!/bin/bash\ntrue\n", dependency="afterok:@1"),
+            Submission("#!/bin/bash\necho last >>log\n", dependency="afterok:@0,afternotok:@1"),
+        )
+        later = self.submit("true", dependency=f"afterok:{ids[3]}")
+        self.allow()
+        assert [self.end(id_) for id_ in (*ids, later)] == [COMPLETED, FAILED, CANCELLED, COMPLETED, COMPLETED]
+        assert self.read("log") == "first\nsecond\nlast\n"
+
+    def test_dependencies_name_the_batch_and_others_together(self):
+        outside = self.submit(self.until_allowed)
+        body = "#!/bin/bash\ntest -e go\n"
+        ids = self.submit_all(Submission(body), Submission(body, dependency=f"afterany:@0:{outside},after:@0"))
+        assert self.in_queue(ids[1], "Dependency").state == PENDING
+        self.allow()
+        assert self.end(ids[1]) == COMPLETED
+
+    def test_what_follows_a_refusal_is_not_tried(self):
+        script, tags = "#!/bin/bash\n#SBATCH --hold\n", [f"t{time.time_ns():x}-{number}" for number in range(4)]
+        refused = Submission("#!/bin/bash\n#SBATCH --partition=nope\n", tag=tags[2])
+        submissions = [Submission(script, tag=tag) for tag in tags]
+        first, second, refusal, last = self.submit_all(*submissions[:2], refused, submissions[3])
+        assert first < second and last is None
+        assert refusal.detail.endswith("sbatch: error: Batch job submission failed: Invalid partition name specified")
+        jobs = {job.comment: job.id for job in self.scheduler.queue(mine=True)}
+        assert [jobs.get(f"srunx:{tag}") for tag in tags] == [first, second, None, None]
+
+    def test_texts_of_a_batch_arrive_as_written(self):
+        lines = ["#!/bin/bash", "#SBATCH --hold --comment='my \"own\" $HOME'", *NAMES, "EOF", "\\ \\n %s\t\x7f"]
+        scripts = ["\n".join(lines[:2] + lines[number:]) + "\n" * (number % 3) for number in range(2, 10)]
+        tag = f"t{time.time_ns():x}"
+        ids = self.submit_all(*(Submission(script, name, tag) for script, name in zip(scripts, NAMES, strict=True)))
+        jobs = {job.id: job for job in self.scheduler.queue(mine=True)}
+        assert [jobs[id_].name for id_ in ids] == NAMES
+        assert {jobs[id_].comment for id_ in ids} == {f'srunx:{tag} my "own" $HOME'}
+        assert [self.scheduler.script(Job(id_)) for id_ in ids] == scripts
+
+    def test_an_empty_batch_is_nothing(self):
+        assert self.scheduler.submit_all([]) == []
+
+    # ---- folders
+
+    def test_missing_folders_are_made_first(self):
+        script = "#!/bin/bash\n#SBATCH --output=logs/%j/log\nls -d logs 'a b/c' deep/er ./-n\n"
+        folders = ("logs", "a b/c", f"{self.folder}/deep/er", "-n", "it's", "logs")
+        (id_,) = self.submit_all(Submission(script.replace("%j/", ""), folders=folders))
+        assert self.end(id_) == COMPLETED
+        assert sorted(self.read("logs/log").splitlines()) == ["./-n", "a b/c", "deep/er", "logs"]
+        assert self.end(self.submit("touch other/file", folders=("other",))) == COMPLETED
+
+    def test_a_folder_that_cannot_be_made_refuses_the_job(self):
+        script = "#!/bin/bash\n#SBATCH --hold\n"
+        for submission, words in (
+            (
+                Submission(script, work_dir=f"{self.folder}/no one's", folders=("logs",)),
+                f"{self.folder}/no one's is not",
+            ),
+            (Submission(script, folders=("logs", "/proc/none/x")), "the folder /proc/none/x can't be made: "),
+        ):
+            first, refusal, last = self.submit_all(Submission(script), submission, Submission(script))
+            assert isinstance(first, int) and last is None
+            assert words in refusal.detail
+            with pytest.raises(SlurmFailed, match=words):
+                self.scheduler.submit(submission._replace(work_dir=submission.work_dir or self.folder))
+
     # ---- the ends that people make
 
     def test_cancelling_ends_a_job_and_its_children(self):
@@ -283,9 +363,13 @@ class SchedulerContract:
     # ---- what is known
 
     def test_a_submission_is_found_by_its_tag(self):
-        tag = f"t{time.time_ns():x}"
+        now = time.time()
+        tag, other = f"t{time.time_ns():x}", f"t{time.time_ns():x}-other"
         id_ = self.submit("true", "--comment='my own'", "--hold", tag=tag)
-        assert self.scheduler.find([tag, "unheard-of"]) == {tag: id_}
+        array = self.submit("true", "--array=0-2", "--hold", tag=other)
+        sought = [Sought(tag, since=now), Sought(other, since=now), Sought("unheard-of", "unheard-of", since=now)]
+        assert self.scheduler.find(sought) == {tag: id_, other: array, "unheard-of": None}
+        assert self.scheduler.find(sought[2:]) == {"unheard-of": None} and self.scheduler.find([]) == {}
         assert self.in_queue(id_, "JobHeldUser").comment == f"srunx:{tag} my own"
 
     def test_the_queue_remembers_what_has_just_ended(self):
@@ -340,8 +424,16 @@ class SchedulerContract:
 
     def test_a_nul_character_is_refused(self):
         for submission in (Submission("#!/bin/bash\n\0"), Submission("#!/bin/bash\n", name="a\0b")):
-            with pytest.raises(Invalid):
-                self.scheduler.submit(submission)
+            for call in (self.scheduler.submit, self.scheduler.check, lambda one: self.scheduler.submit_all([one])):
+                with pytest.raises(Invalid):
+                    call(submission)
+
+    def test_a_dependency_on_what_is_not_yet_handed_in_is_refused(self):
+        for dependency in ("afterok:@1", "afterany:@0,afterok:@7"):
+            with pytest.raises(Invalid, match="names no earlier submission"):
+                self.scheduler.submit_all(
+                    [Submission("#!/bin/bash\n"), Submission("#!/bin/bash\n", None, None, None, dependency)]
+                )
 
 
 class TimeLimits:

@@ -56,7 +56,7 @@ def submit(body):
 
 def _no_mount(name: str) -> Problem:
     profile = server().settings.profile
-    if profile and name in profile.mounts:
+    if profile and name in {mount.name for mount in profile.mounts}:
         return NotConnected("Mounts are not synchronised yet: copy the files, and submit without mount_name")
     return NotFound(f"Mount {name!r} not found")
 

@@ -4,13 +4,13 @@ import json
 import os
 import time
 
-from ..core.errors import Invalid, SlurmFailed
+from ..core.errors import SlurmFailed
 from ..core.model import Submission
 from ..core.options import Sizes, array_indices, dependency_terms, exported, sizes_of
 from ..core.script import complaint, directives
+from .batch import TAG, check
 from .local.spool import Spool
 from .shell import is_scrubbed
-from .slurm import TAG
 
 PARTITION = "local"
 REFUSED = "Batch job submission failed: "
@@ -29,7 +29,7 @@ _YES = {"yes": True, "no": False}
 
 def admitted(submission: Submission, node: dict, user: str) -> tuple[dict, dict[str, bytes]]:
     """The record of a submission for the spool, and its files; Invalid, SlurmFailed."""
-    script = _encoded(submission)
+    check([submission])
     if words := complaint(submission.script):
         raise SlurmFailed(f"sbatch failed: {words}")
     options = _options(submission)
@@ -42,7 +42,7 @@ def admitted(submission: Submission, node: dict, user: str) -> tuple[dict, dict[
     except ValueError as error:
         raise refusal(str(error)) from None
     environ |= _variables(record, sizes, node)
-    return record, {"script": script, "environ": json.dumps(environ).encode()}
+    return record, {"script": submission.script.encode(), "environ": json.dumps(environ).encode()}
 
 
 def refusal(words: str) -> SlurmFailed:
@@ -58,14 +58,21 @@ def check_dependencies(record: dict, spool: Spool) -> None:
             raise refusal(REFUSED + "Job dependency problem")
 
 
-def _encoded(submission: Submission) -> bytes:
-    try:
-        texts = [text.encode() for text in submission if text]
-    except UnicodeEncodeError:
-        raise Invalid("an unpaired surrogate is no character") from None
-    if any(b"\0" in text for text in texts):
-        raise Invalid("a NUL character can't be part of a script, a name or a folder")
-    return submission.script.encode()
+def make_folders(submission: Submission) -> None:
+    """Those that are missing; SlurmFailed when one can't be made, or belongs below a work folder that is not there."""
+    work_dir = _work_dir(submission.work_dir)
+    for folder in submission.folders:
+        path = os.path.join(work_dir, folder)
+        if not os.path.isabs(folder) and not os.path.isdir(work_dir):
+            raise SlurmFailed(f"the work folder {work_dir} is not there")
+        try:
+            os.makedirs(path, exist_ok=True)
+        except OSError as error:
+            raise SlurmFailed(f"the folder {path} can't be made: {error.strerror}") from None
+
+
+def _work_dir(folder: str | None) -> str:
+    return os.path.join(os.path.expanduser("~"), folder or "").rstrip("/") or "/"
 
 
 def _options(submission: Submission) -> dict[str, str]:
@@ -116,7 +123,7 @@ def _record(options: dict[str, str], sizes: Sizes, user: str) -> dict:
         "account": options.get("account"),
         "partition": PARTITION,
         "comment": options.get("comment"),
-        "work_dir": os.path.join(os.path.expanduser("~"), options.get("chdir", "")).rstrip("/") or "/",
+        "work_dir": _work_dir(options.get("chdir")),
         "cpus": sizes.cpus,
         "gpus": sizes.gpus,
         "memory": sizes.memory or 0,

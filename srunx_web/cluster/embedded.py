@@ -14,13 +14,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ..core.errors import NotConnected, SlurmFailed
-from ..core.model import Job, Node, Partition, Submission
+from ..core.model import Job, Node, Partition, Sought, Submission
 from ..core.options import array_indices, spans
-from .admission import PARTITION, REFUSED, admitted, check_dependencies, refusal
+from . import batch
+from .admission import PARTITION, REFUSED, admitted, check_dependencies, make_folders, refusal
+from .batch import TAG
 from .local import processes, turns
 from .local.spool import CANCELLED, PENDING, RUNNING, Spool, write
 from .shell import Shell
-from .slurm import TAG
 
 LOCK_SECONDS = 20
 MEMORY_SECONDS = 300  # how long the queue shows what has ended: Slurm's default MinJobAge
@@ -101,16 +102,33 @@ class Embedded:
 
     def submit(self, submission: Submission) -> int:
         """Take it in, and start it when there is room."""
-        job, files = admitted(submission, self._node, self.shell.user)
         with self._locked() as spool:
-            check_dependencies(job, spool)
-            try:
-                id_ = spool.add(job, files, submission.tag and quote(submission.tag, safe=""))["id"]
-            except OSError as error:
-                raise refusal(f"{REFUSED}{error.strerror}") from error
-            with contextlib.suppress(OSError):  # it is in: whoever looks next goes on from here
-                turns.schedule(spool)
+            id_ = self._take_in(spool, submission)
+            _start(spool)
         return id_
+
+    def submit_all(self, submissions: list[Submission]) -> list[int | SlurmFailed | None]:
+        """Take in one after the other until one is refused."""
+        batch.check(submissions)
+        ids: list[int] = []
+        with self._locked() as spool:
+            try:
+                for submission in submissions:
+                    ids.append(self._take_in(spool, batch.resolved(submission, ids)))
+            except SlurmFailed as refused:
+                return [*ids, refused, *[None] * (len(submissions) - len(ids) - 1)]
+            finally:
+                _start(spool)
+        return ids
+
+    def _take_in(self, spool: Spool, submission: Submission) -> int:
+        make_folders(submission)
+        job, files = admitted(submission, self._node, self.shell.user)
+        check_dependencies(job, spool)
+        try:
+            return spool.add(job, files, submission.tag and quote(submission.tag, safe=""))["id"]
+        except OSError as error:
+            raise refusal(f"{REFUSED}{error.strerror}") from error
 
     def check(self, submission: Submission) -> str:
         """The words of `sbatch --test-only`."""
@@ -126,15 +144,15 @@ class Embedded:
                 f" on nodes {self._node['name']} in partition {PARTITION}"
             )
 
-    def find(self, tags: list[str]) -> dict[str, int]:
-        """By the notes that submissions leave; one whose job never came to be does not count."""
-        found = {}
+    def find(self, sought: list[Sought]) -> dict[str, int | None]:
+        """By the notes that submissions leave, which are certain; one whose job never came to be does not count."""
+        found: dict[str, int | None] = {}
         with self._locked() as spool:
-            for tag in tags:
-                note = spool.tags / quote(tag, safe="")
+            for one in sought:
+                note = spool.tags / quote(one.tag, safe="")
                 job = spool.read(int(note.read_text())) if note.exists() else None
-                if job and (job["comment"] or "").split(" ", 1)[0] == TAG + tag:
-                    found[tag] = job["id"]
+                is_it = job and (job["comment"] or "").split(" ", 1)[0] == TAG + one.tag
+                found[one.tag] = job["id"] if is_it else None
         return found
 
     def cancel(self, ids: list[str]) -> None:
@@ -172,6 +190,11 @@ def _as_job(record: dict) -> Job:
     if record["rest"]:
         fields["tasks"] = spans(record["rest"]) + (f"%{record['throttle']}" if record["throttle"] else "")
     return Job(**fields)
+
+
+def _start(spool: Spool) -> None:
+    with contextlib.suppress(OSError):  # the jobs are in: whoever looks next goes on from here
+        turns.schedule(spool)
 
 
 def _parsed(label: str) -> tuple[int, set[int] | None]:

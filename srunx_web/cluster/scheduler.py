@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from ..core.model import Job, Node, Partition, Submission
+from ..core.errors import SlurmFailed
+from ..core.model import Job, Node, Partition, Sought, Submission
 from .shell import Shell
 
 
@@ -30,11 +31,23 @@ class Scheduler(Protocol):
     def submit(self, submission: Submission) -> int:
         """Hand in a script and return its id; SlurmFailed when refused, Uncertain when nobody can tell."""
 
+    def submit_all(self, submissions: list[Submission]) -> list[int | SlurmFailed | None]:
+        """Hand in several in order; "afterok:@0" depends on the first of them. In their order come ids, then perhaps
+        SlurmFailed of one that was refused or Uncertain of those that nobody knows, then None of those not tried.
+
+        NotConnected when surely nothing was sent, Invalid when something in them can't be.
+        """
+
     def check(self, submission: Submission) -> str:
         """What the scheduler says of this script without taking it; SlurmFailed when it would refuse."""
 
-    def find(self, tags: list[str]) -> dict[str, int]:
-        """The ids of submissions that carry these tags, as far as a witness knows them."""
+    def find(self, sought: list[Sought]) -> dict[str, int | None]:
+        """The ids of these submissions by their tags: None of one that is surely not there, for a witness that would
+        know says so; left out when nobody can tell; SlurmFailed when a witness does not answer now.
+
+        Ask only once sbatch must have ended and ten seconds more are over, for the accounting lags. Where it keeps no
+        comments, an id can be that of another job with the same name, folder and moment.
+        """
 
     def cancel(self, ids: list[str]) -> None:
         """Cancel jobs, arrays (123) and tasks (123_4); finished ones are left as they are; SlurmFailed."""

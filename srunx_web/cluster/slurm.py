@@ -1,23 +1,23 @@
 """Slurm by its own commands, through a Shell; 20.11 to 26.05."""
 
 import secrets
+import time
 
 from ..core import parse
-from ..core.errors import Invalid, NotConnected, SlurmFailed, Uncertain
-from ..core.model import Job, Node, Partition, Submission
-from ..core.script import directives
+from ..core.errors import NotConnected, SlurmFailed, Uncertain
+from ..core.model import Job, Node, Partition, Sought, Submission
+from . import batch, witness
+from .batch import TAG, said  # noqa: F401 - services know TAG from here
 from .shell import Result, Shell
 
 QUERY_SECONDS = 60  # a rate-limited squeue sleeps for 10 s and more, and is right in the end
-SUBMIT_SECONDS = 40
 BATCH = 500  # ids in one call: an argument list has its limits
-TAG = "srunx:"
 # epochs, since Slurm prints local times without a zone; and array task lists whole, not cut after 64 characters
 _ENVIRONMENT = ["env", "SLURM_TIME_FORMAT=%s", "SLURM_BITSTR_LEN=0"]
 _SACCT = ["sacct", "-X", "-n", "-P", "--delimiter", parse.SEP]
 _NO_ACCOUNTING = "accounting storage is disabled"
-# sbatch's words when its request may have arrived all the same
-_PERHAPS = ("timed out", "Zero Bytes", "reset by peer", "Broken pipe", "Unexpected message")
+# without them sacct leaves out what was cancelled before it could start
+_ALL_STATES = "BF,CA,CD,DL,F,NF,OOM,PD,PR,R,RQ,RS,S,TO"
 
 
 class Slurm:
@@ -25,8 +25,10 @@ class Slurm:
 
     floor = 2
 
-    def __init__(self, shell: Shell, mark: str | None = None):
+    def __init__(self, shell: Shell, mark: str | None = None, submit_seconds: float = 40):
         self.shell = shell
+        self._submit_seconds = submit_seconds
+        self._min_job_age: float | None = None
         self.limited = False  # whether the controller told us to slow down, last time
         # random, so that no job name can end a record and begin another
         self._known: dict[bool, dict[str, Job]] = {True: {}, False: {}}  # the last listings, by their records
@@ -87,41 +89,82 @@ class Slurm:
 
     def submit(self, submission: Submission) -> int:
         """`sbatch` with the script on its standard input."""
-        argv = ["timeout", str(SUBMIT_SECONDS), "sbatch", "--parsable", *_options(submission)]
-        result = self._run(argv, SUBMIT_SECONDS + 5, _script(submission), is_read=False)
-        if result.code in (124, 137) or (result.code and any(words in result.err for words in _PERHAPS)):
-            raise Uncertain(f"sbatch gave no clear answer: {_words(result)}")
-        if result.code:
-            raise SlurmFailed(f"sbatch failed: {_words(result)}")
-        first = result.out.strip().split(";")[0]
-        if not first.isdigit():
-            raise Uncertain(f"sbatch printed no job id: {result.out.strip()[:200]!r}")
-        return int(first)
+        if submission.folders:
+            (outcome,) = self.submit_all([submission])
+        else:
+            outcome = batch.answer(self._sbatch("--parsable", submission, is_read=False))
+        if isinstance(outcome, int):
+            return outcome
+        raise outcome
 
     def check(self, submission: Submission) -> str:
         """`sbatch --test-only`, which says when and where it would start."""
-        argv = ["timeout", str(SUBMIT_SECONDS), "sbatch", "--test-only", *_options(submission)]
-        result = self._run(argv, SUBMIT_SECONDS + 5, _script(submission))
+        result = self._sbatch("--test-only", submission, is_read=True)
         if result.code:
-            raise SlurmFailed(f"sbatch failed: {_words(result)}")
+            raise SlurmFailed(f"sbatch failed: {said(result)}")
         return result.err.strip()
 
-    def find(self, tags: list[str]) -> dict[str, int]:
-        """By the comments in memory, then by those in the accounting of the last two days (where it keeps them)."""
+    def _sbatch(self, how: str, submission: Submission, is_read: bool) -> Result:
+        batch.check([submission])
+        argv = ["sbatch", how, *batch.options(submission)]
+        return self._in_time(argv, submission.script.encode(), is_read)
+
+    def _in_time(self, argv: list[str], stdin: bytes, is_read: bool) -> Result:
+        """By `timeout`: an sbatch can outlive the server, and goes on trying by itself."""
+        limit = ["timeout", f"{self._submit_seconds:g}"]
+        return self._run([*limit, *argv], self._submit_seconds + 5, stdin, is_read)
+
+    def submit_all(self, submissions: list[Submission]) -> list[int | SlurmFailed | None]:
+        """By one shell that runs one `sbatch` after the other, all within the time for one submission."""
+        batch.check(submissions)
+        if not submissions:
+            return []
+        mark = f"srunx-{secrets.token_hex(8)}"
+        try:
+            result = self._in_time(batch.ARGV, batch.text(submissions, mark), is_read=False)
+        except Uncertain as fault:
+            return [Uncertain(fault.detail) for _ in submissions]
+        found = batch.outcomes(result, len(submissions), mark)
+        if found[0] is None:
+            raise NotConnected(f"sh on {self.shell.host} did not get as far as sbatch: {said(result)}")
+        return found
+
+    def find(self, sought: list[Sought]) -> dict[str, int | None]:
+        """By the comments in memory, which is sure of what it knows but forgets MinJobAge seconds after the end;
+        then by the accounting, where there is one."""
+        if not sought:
+            return {}
         mark = self._new_mark()
         argv = ["squeue", "-h", "-t", "all", "--me", "-O", _fields(parse.SQUEUE, mark)]
-        jobs = parse.squeue(self._query(argv).out, mark).values()
-        found = _tagged({job.array_id or job.id: job.comment for job in jobs}, tags)
-        return found if len(found) == len(tags) else self._find_ended(tags) | found
+        in_memory = list(parse.squeue(self._query(argv).out, mark).values())
+        found = witness.tagged(in_memory, sought)
+        missing = [one for one in sought if one.tag not in found]
+        ended = self._find_ended(missing, in_memory) if missing else {}
+        surely = {one.tag for one in sought if one.since}  # of others nobody knows how far to look back
+        return found | {tag: id_ for tag, id_ in ended.items() if id_ is not None or tag in surely}
 
-    def _find_ended(self, tags: list[str]) -> dict[str, int]:
-        argv = [*_SACCT, "--format", ",".join(parse.SACCT_COMMENTS), "-S", "now-2days", "-E", "now"]
+    def _find_ended(self, sought: list[Sought], in_memory: list[Job]) -> dict[str, int | None]:
+        since = f"now-{witness.hours(sought, time.time())}hours"  # the cluster's clock may show another time than ours
+        which = ["-D", "-u", self.shell.user, "-s", _ALL_STATES, "-S", since, "-E", "now"]
+        argv = [*_SACCT, "--format", ",".join(parse.SACCT_SOUGHT), *which]
         try:
-            return _tagged(parse.sacct_comments(self._query([*argv, "-u", self.shell.user]).out), tags)
+            records = parse.sacct_sought(self._query(argv).out)
         except SlurmFailed as failure:
             if _NO_ACCOUNTING in failure.detail:
-                return {}
+                return witness.remembered(sought, time.time(), self._job_age())
             raise
+        found = witness.tagged(records, sought)
+        if witness.has_comments(records):
+            records, in_memory = witness.without_end(records, in_memory), []
+        ahead = float(self._query(["date", "+%s"]).out) - time.time() if records or in_memory else 0
+        missing = [one for one in sought if one.tag not in found]
+        return found | witness.alike(missing, records, in_memory, ahead, self._submit_seconds + 5)
+
+    def _job_age(self) -> float:
+        """Seconds for which slurmctld surely remembers a job; asked once."""
+        if self._min_job_age is None:
+            self._min_job_age = parse.min_job_age(self._query(["scontrol", "show", "config"]).out)
+        return self._min_job_age
 
     def cancel(self, ids: list[str]) -> None:
         """`scancel`; silent for what has ended or is unknown. One that is refused does not keep the others."""
@@ -130,7 +173,7 @@ class Slurm:
             argv = ["scancel", *ids[start : start + BATCH]]
             result = self._run(argv, QUERY_SECONDS, is_read=False)
             if result.code:
-                failures.append(_words(result))
+                failures.append(said(result))
         if failures:
             raise SlurmFailed("scancel failed: " + "\n".join(failures)[:2000])
 
@@ -171,37 +214,8 @@ class Slurm:
     def _run(self, argv: list[str], timeout: float, stdin: bytes = b"", is_read: bool = True) -> Result:
         result = self.shell.run(argv, stdin, timeout, is_read)
         if result.code == 127:
-            raise NotConnected(f"Slurm's commands were not found on {self.shell.host}: {_words(result)}")
+            raise NotConnected(f"Slurm's commands were not found on {self.shell.host}: {said(result)}")
         return result
-
-
-def _options(submission: Submission) -> list[str]:
-    argv = []
-    if submission.tag:
-        own = directives(submission.script).get("comment", "")
-        argv.append(f"--comment={TAG}{submission.tag} {own}".rstrip())
-    if submission.name:
-        argv.append(f"--job-name={submission.name}")
-    if submission.work_dir:
-        argv.append(f"--chdir={submission.work_dir}")
-    if submission.dependency:
-        argv += [f"--dependency={submission.dependency}", "--kill-on-invalid-dep=yes"]
-    if any("\0" in word for word in argv):
-        raise Invalid("a NUL character can't be part of a name or a folder")
-    return argv
-
-
-def _script(submission: Submission) -> bytes:
-    if "\0" in submission.script:
-        raise Invalid("the script holds a NUL character, which sbatch can't read")
-    return submission.script.encode()
-
-
-def _tagged(comments: dict[int, str | None], tags: list[str]) -> dict[str, int]:
-    """Tags by job id, where a comment begins with one of ours."""
-    wanted = {TAG + tag: tag for tag in tags}
-    words = {id_: (comment or "").split(" ", 1)[0] for id_, comment in comments.items()}
-    return {wanted[word]: id_ for id_, word in words.items() if word in wanted}
 
 
 def _fields(names: tuple[str, ...], mark: str) -> str:
@@ -213,10 +227,5 @@ def _list(ids: list[int]) -> str:
     return ",".join(map(str, ids))
 
 
-def _words(result: Result) -> str:
-    """What the command said, without the name of the program in front of each line."""
-    return (result.err or result.out).strip()[:2000] or f"exit status {result.code}"
-
-
 def _failed(argv: list[str], result: Result) -> SlurmFailed:
-    return SlurmFailed(f"{argv[0]} failed: {_words(result)}")
+    return SlurmFailed(f"{argv[0]} failed: {said(result)}")

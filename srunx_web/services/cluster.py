@@ -1,7 +1,9 @@
 """A cluster as the services see it: its scheduler, and the answers that all readers share."""
 
+import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from typing import TypeVar
 
 from peewee import DatabaseError
@@ -28,13 +30,15 @@ STALE_SECONDS = 30  # older than this is no answer for a program
 class Cluster:
     """One scheduler under one key, by which the database tells its jobs from those of other clusters."""
 
-    def __init__(self, key: str, kind: str, title: str, scheduler: Scheduler):
+    def __init__(self, key: str, kind: str, title: str, scheduler: Scheduler, settled_after: float = 60):
         self.key = key
         self.kind = kind  # ssh, slurm, embedded
         self.title = title
         self.scheduler = scheduler
         self.records = Records(key)
+        self.settled_after = settled_after  # seconds after which a submission without an answer is looked up
         self.calls = Calls()
+        self.locks = Locks()
         self.disk_problem: str | None = None
         self.in_queue: set[int] = set()  # ids that the last answer about mine showed
         self.mine: Feed[list[Job]] = Feed(self._ask_mine, scheduler.floor, self._is_limited)
@@ -102,6 +106,26 @@ class Cluster:
 
     def _is_limited(self) -> bool:
         return self.scheduler.limited
+
+
+class Locks:
+    """A lock for each thing that has a name."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._held: dict[str, threading.Lock] = {}
+
+    @contextlib.contextmanager
+    def hold(self, name: str, wait: float = 0) -> Iterator[bool]:
+        """Whether it was got within `wait` seconds; then it is held while the block lasts."""
+        with self._lock:
+            lock = self._held.setdefault(name, threading.Lock())
+        is_held = lock.acquire(timeout=wait) if wait else lock.acquire(blocking=False)
+        try:
+            yield is_held
+        finally:
+            if is_held:
+                lock.release()
 
 
 def prime(*feeds: Feed) -> None:

@@ -11,7 +11,7 @@ from peewee import DatabaseError
 
 from ..cluster.feed import View
 from ..cluster.slurm import TAG
-from ..core.errors import Invalid, NotFound, Problem, SlurmFailed, TooLarge, Uncertain
+from ..core.errors import Invalid, NotFound, Problem, TooLarge, Uncertain
 from ..core.labels import has_task, parse_label
 from ..core.listing import Row, array_row
 from ..core.model import Job, Submission
@@ -20,7 +20,6 @@ from .cluster import API_WAIT, PAGE_WAIT, Cluster, fresh
 
 log = logging.getLogger("srunx_web")
 SCRIPT_LIMIT = 1 << 20
-SETTLED_AFTER = 60  # seconds after which a submission without an id is looked up: sbatch has ended by then
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def submit(cluster: Cluster, script: str, name: str | None, work_dir: str | None
     Uncertain says that it is being looked up."""
     submission = Submission(_checked(script, name), name, secrets.token_hex(8), work_dir)
     try:
-        cluster.records.begin(submission, source, time.time())
+        cluster.records.begin([submission], source, time.time())
     except DatabaseError as fault:
         raise Problem(
             f"Not submitted, for it can't be recorded: {fault}. Look at the disk of the state folder."
@@ -195,18 +194,30 @@ def settle(cluster: Cluster) -> None:
 
 
 def look_up(cluster: Cluster, now: float) -> None:
-    """Find the submissions without an id by their tags, once sbatch must have ended; what no witness knows is lost."""
-    for tag in cluster.records.uncertain(now - SETTLED_AFTER):
-        try:
-            found = cluster.scheduler.find([tag])  # one by one: where one witness is silent, another may know
-        except SlurmFailed as fault:
-            log.warning("a submission is still looked up: %s", fault.detail)
-            continue
-        if tag in found:
-            cluster.records.adopt(tag, found[tag], now)
+    """Find the submissions without an id by their tags, once sbatch must have ended.
+
+    What is surely not there is tried again when it belongs to a run; of what no witness knows, the pages ask.
+    """
+    sought = cluster.records.uncertain(now - cluster.settled_after)
+    if not sought:
+        return
+    found = cluster.scheduler.find(sought)
+    of_runs = cluster.records.of_runs([one.tag for one in sought])
+    for one in sought:
+        id_ = found.get(one.tag)
+        if id_ is not None and not _is_taken(cluster, id_, one.tag):
+            cluster.records.adopt(one.tag, id_, now)
             cluster.changed()
+        elif one.tag in found and id_ is None and one.tag in of_runs:
+            cluster.records.retract([one.tag])
         else:
-            cluster.records.lose(tag, now)
+            cluster.records.lose(one.tag, now)
+
+
+def _is_taken(cluster: Cluster, id_: int, tag: str) -> bool:
+    """Whether the job is another submission of ours: then the one that is sought only looks like it."""
+    record = cluster.records.row(id_)
+    return bool(record and record.tag not in (None, tag))
 
 
 # Slurm's reasons (squeue(1), JOB REASON CODES) in a sentence: what it waits for, and what could be done

@@ -7,12 +7,13 @@ from peewee import EXCLUDED, Case, fn
 from ..cluster.scheduler import Scheduler
 from ..cluster.slurm import TAG
 from ..core import states
-from ..core.model import Job, Submission
-from ..store import JobRow, connected, db
+from ..core.model import Job, Sought, Submission
+from ..store import JobRow, RunJob, connected, db, execute_many
 
 RECENT_SECONDS = 24 * 3600
 RECENT_JOBS = 500
 REMEMBERED = 100_000
+LAG_SECONDS = 60
 LOOKED_UP = "not in the queue any more; being looked up"
 _COLUMNS = Job._fields[1:]
 _STORED = [JobRow.job_id, *(getattr(JobRow, name) for name in _COLUMNS)]
@@ -37,9 +38,9 @@ class Records:
         with self._lock, connected():
             changed = [job for job in jobs if self._written.get(job.id) != job._replace(priority=None)]
             self._recognise(changed, now)
-            with db.atomic():
-                for start in range(0, len(changed), 500):
-                    self._upsert(changed[start : start + 500], now)
+            if changed:
+                with db.atomic():
+                    self._upsert(changed, now)
             if len(self._written) > REMEMBERED:
                 self._written.clear()
             self._written.update((job.id, job._replace(priority=None)) for job in changed)
@@ -52,17 +53,18 @@ class Records:
             self.adopt(tag, tags[tag], now)
 
     def _upsert(self, jobs: list[Job], now: float) -> None:
-        known = {"cluster": self._cluster, "seen_at": now, "gone_at": None}
-        rows = [{**known, "job_id": job.id, **dict(zip(_COLUMNS, job[1:], strict=True))} for job in jobs]
+        rows = [(self._cluster, now, None, *job) for job in jobs]
+        fields = [JobRow.cluster, JobRow.seen_at, JobRow.gone_at, JobRow.job_id, *_STORED[1:]]
         changes = {getattr(JobRow, name): _new_value(name) for name in (*_COLUMNS, "seen_at", "gone_at")}
         # an id that began again at 1 is another job: what was submitted as the old one is not its script
-        is_same = (EXCLUDED.name == JobRow.name) & (
+        is_same = JobRow.submit_time.is_null() | (EXCLUDED.name == JobRow.name) & (
             fn.COALESCE(EXCLUDED.work_dir, "") == fn.COALESCE(JobRow.work_dir, "")
         )
         changes |= {field: Case(None, [(is_same, field)], None) for field in (JobRow.script, JobRow.tag, JobRow.source)}
         may_change = JobRow.state.not_in(states.TERMINAL) | (EXCLUDED.submit_time > JobRow.submit_time)
         target = [JobRow.cluster, JobRow.job_id]
-        JobRow.insert_many(rows).on_conflict(conflict_target=target, update=changes, where=may_change).execute()
+        one = JobRow.insert_many(rows[:1], fields).on_conflict(conflict_target=target, update=changes, where=may_change)
+        execute_many(one, rows)
 
     def merged(self, jobs: list[Job], now: float) -> list[Job]:
         """The jobs, and after them those on record that the queue does not show: ended lately, or vanished."""
@@ -93,8 +95,14 @@ class Records:
             self._give_up([id_ for id_ in vanished if id_ not in found], now)
 
     def _give_up(self, ids: list[int], now: float) -> None:
+        """Not at once: the accounting hears of a job some seconds after slurmctld, which may have forgotten it."""
         with connected():
-            mine = (JobRow.cluster == self._cluster) & JobRow.job_id.in_(ids) & _LIVE
+            mine = (
+                (JobRow.cluster == self._cluster)
+                & JobRow.job_id.in_(ids)
+                & _LIVE
+                & (JobRow.seen_at < now - LAG_SECONDS)
+            )
             JobRow.update(state=states.UNKNOWN, reason="ended, result unknown", gone_at=now).where(mine).execute()
 
     def row(self, job_id: int) -> JobRow | None:
@@ -107,13 +115,33 @@ class Records:
         with connected():
             return [Job(*row) for row in self._mine().where(JobRow.array_id == array_id).tuples()]
 
-    def begin(self, submission: Submission, source: str, now: float) -> None:
-        """Write down a submission before it is tried."""
-        job = Job(0, name=submission.name or "", state=states.PENDING, work_dir=submission.work_dir)
-        values = dict(zip(_COLUMNS, job[1:], strict=True))
-        own = {"tag": submission.tag, "script": submission.script, "source": source}
+    def begin(self, submissions: list[Submission], source: str, now: float, is_tried: bool = True) -> None:
+        """Write down submissions before they are tried."""
+        rows = []
+        for submission in submissions:
+            job = Job(0, name=submission.name or "", state=states.PENDING, work_dir=submission.work_dir)
+            own = {"tag": submission.tag, "script": submission.script, "source": source}
+            known = {"cluster": self._cluster, "seen_at": now, "attempted_at": now if is_tried else None}
+            rows.append({**known, **own, **dict(zip(_COLUMNS, job[1:], strict=True))})
+        with connected(), db.atomic():
+            for start in range(0, len(rows), 500):
+                JobRow.insert_many(rows[start : start + 500]).execute()
+
+    def attempt(self, tags: list[str], now: float) -> bool:
+        """Write down that these are about to be sent; False, and nothing changes, when one of them was already."""
+        with connected(), db.atomic("IMMEDIATE") as change:
+            untried = JobRow.tag.in_(tags) & JobRow.attempted_at.is_null() & JobRow.job_id.is_null()
+            if JobRow.update(attempted_at=now, gone_at=None).where(untried).execute() == len(tags):
+                return True
+            change.rollback()
+            return False
+
+    def retract(self, tags: list[str]) -> None:
+        """These surely never reached Slurm: they may be tried again."""
         with connected():
-            JobRow.create(cluster=self._cluster, seen_at=now, attempted_at=now, **own, **values)
+            JobRow.update(attempted_at=None, gone_at=None, state=states.PENDING, reason=None).where(
+                JobRow.tag.in_(tags) & JobRow.job_id.is_null()
+            ).execute()
 
     def adopt(self, tag: str, job_id: int, now: float) -> None:
         """Slurm took the submission under this id; what was seen of it meanwhile is joined to it. An older job that
@@ -126,8 +154,20 @@ class Records:
             seen = self._mine().where(same & JobRow.tag.is_null()).tuples().first()
             JobRow.delete().where(same & JobRow.tag.is_null()).execute()
             JobRow.update(job_id=None, gone_at=now).where(same).execute()
-            values = dict(zip(_COLUMNS, seen[1:], strict=True)) if seen else {}
+            values = dict(zip(_COLUMNS, seen[1:], strict=True)) if seen else {"state": states.PENDING, "reason": None}
             JobRow.update(job_id=job_id, gone_at=None, **values).where(ours).execute()
+
+    def adopt_all(self, ids: dict[str, int], now: float) -> None:
+        """Slurm took these submissions, by their tags; mostly under ids that nobody had."""
+        with connected(), db.atomic("IMMEDIATE"):
+            known = (JobRow.cluster == self._cluster) & JobRow.job_id.in_(list(ids.values()))
+            taken = {id_ for (id_,) in JobRow.select(JobRow.job_id).where(known).tuples()}
+            for tag in [tag for tag, id_ in ids.items() if id_ in taken]:
+                self.adopt(tag, ids[tag], now)
+            new = {tag: id_ for tag, id_ in ids.items() if id_ not in taken}
+            if new:
+                ours = JobRow.tag.in_(list(new)) & JobRow.job_id.is_null()
+                JobRow.update(job_id=Case(JobRow.tag, list(new.items())), gone_at=None).where(ours).execute()
 
     def forget(self, tag: str) -> None:
         """The submission was refused: there is no such job."""
@@ -144,18 +184,28 @@ class Records:
         """The submissions tried since then of which nobody knows whether Slurm took them, the newest first."""
         with connected():
             mine = (JobRow.cluster == self._cluster) & JobRow.job_id.is_null() & (JobRow.attempted_at > since)
-            return list(JobRow.select().where(mine & JobRow.end_time.is_null()).order_by(JobRow.attempted_at.desc()))
+            alone = JobRow.tag.not_in(RunJob.select(RunJob.tag).where(RunJob.tag.is_null(False)))
+            return list(
+                JobRow.select().where(mine & JobRow.end_time.is_null() & alone).order_by(JobRow.attempted_at.desc())
+            )
 
     def tagged(self, tag: str) -> JobRow | None:
         """The submission of ours with that tag."""
         with connected():
             return JobRow.get_or_none((JobRow.cluster == self._cluster) & (JobRow.tag == tag)) if tag else None
 
-    def uncertain(self, before: float) -> list[str]:
-        """The tags of submissions tried before that time whose end is not known."""
+    def uncertain(self, before: float) -> list[Sought]:
+        """The submissions tried before that time whose end is not known."""
+        columns = (JobRow.tag, JobRow.name, JobRow.work_dir, JobRow.attempted_at)
         with connected():
             mine = (JobRow.cluster == self._cluster) & JobRow.job_id.is_null() & (JobRow.attempted_at < before)
-            return [row[0] for row in JobRow.select(JobRow.tag).where(mine & JobRow.gone_at.is_null()).tuples()]
+            rows = JobRow.select(*columns).where(mine & JobRow.gone_at.is_null()).tuples()
+            return [Sought(tag, name or None, work_dir, since) for tag, name, work_dir, since in rows]
+
+    def of_runs(self, tags: list[str]) -> set[str]:
+        """Those of these tags that belong to runs."""
+        with connected():
+            return {row[0] for row in RunJob.select(RunJob.tag).where(RunJob.tag.in_(tags)).tuples()}
 
 
 def _tag(comment: str | None) -> str | None:

@@ -33,7 +33,7 @@ def test_a_submission_without_an_answer_is_looked_up(app, client, arrives, tmp_p
     here.scheduler = real
     assert answer.status_code == 502 and "being looked up" in answer.json["detail"]
     assert here.records.uncertain(time.time() + 1)
-    service.look_up(here, time.time() + service.SETTLED_AFTER + 1)
+    service.look_up(here, time.time() + here.settled_after + 1)
     assert here.records.uncertain(time.time() + 1) == []
     assert [job["name"] for job in client.get("/api/jobs").json] == (["lost"] if arrives else [])
 

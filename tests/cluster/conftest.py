@@ -3,10 +3,12 @@
 import os
 import pwd
 import shutil
+import subprocess
 
 import pytest
 
 from srunx_web.cluster.shell import LocalShell
+from tests.conftest import SCRIPTS, TestCluster
 
 
 class AsResearcher(LocalShell):
@@ -38,3 +40,14 @@ def as_researcher(slurm, monkeypatch):
     shell = AsResearcher()
     yield shell
     shell.close()
+
+
+@pytest.fixture(scope="session")
+def forgetful(slurm):
+    """A second Slurm of the same version, whose slurmctld forgets finished jobs after two seconds."""
+    knobs = {"CLUSTER_DIR": "/tmp/srunx-forgetful", "CLUSTER_NAME": "forgetful", "MIN_JOB_AGE": "2", "SSH_PORT": "2252",
+             "PORT_BASE": "18310", "CPU_NODES": "2", "GPU_NODES": "0"}  # fmt: skip
+    found = TestCluster(["env", *(f"{name}={value}" for name, value in knobs.items()), str(SCRIPTS / "slurm")])
+    found.up()
+    yield found
+    subprocess.run([*found.command, "down"], check=False, capture_output=True)

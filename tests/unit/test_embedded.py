@@ -18,7 +18,7 @@ from srunx_web.cluster.embedded import Embedded
 from srunx_web.cluster.local import processes
 from srunx_web.cluster.shell import LocalShell
 from srunx_web.core.errors import SlurmFailed
-from srunx_web.core.model import Job, Submission
+from srunx_web.core.model import Job, Sought, Submission
 from srunx_web.core.states import CANCELLED, COMPLETED, PENDING, RUNNING, TERMINAL
 from tests.contract import SchedulerContract, TimeLimits
 
@@ -375,6 +375,6 @@ def test_the_spool_is_its_owners_only(bench, spool):
 
 
 def test_a_tag_can_hold_any_text(bench):
-    assert bench.scheduler.find(["../../etc/passwd", "a b"]) == {}
+    assert bench.scheduler.find([Sought("../../etc/passwd"), Sought("a b")]) == {"../../etc/passwd": None, "a b": None}
     id_ = bench.submit("true", tag="../x")
-    assert bench.scheduler.find(["../x"]) == {"../x": id_}
+    assert bench.scheduler.find([Sought("../x")]) == {"../x": id_}

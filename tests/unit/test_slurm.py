@@ -1,6 +1,7 @@
 """What Slurm 20.11, 22.05, 24.11 and 26.05 said, through our own calls."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from srunx_web.core import parse
 from srunx_web.core.errors import NotConnected, SlurmFailed, Uncertain
 from srunx_web.core.labels import count_tasks
 from srunx_web.core.logpaths import log_paths
-from srunx_web.core.model import Submission
+from srunx_web.core.model import Sought, Submission
+from srunx_web.core.states import TERMINAL
 from tests.scripted import ScriptedShell
 from tests.transcripts.record import MARK, REFUSED
 
@@ -121,7 +123,21 @@ def test_an_array_is_found_with_all_its_tasks(played):
 
 
 def test_submissions_are_found_by_their_tags(played):
-    assert played.slurm.find(["hello", "array", "nosuchtag"]) == {name: played.ids[name] for name in ("hello", "array")}
+    sought = [Sought(tag, since=time.time()) for tag in ("hello", "array", "nosuchtag")]
+    known = {name: played.ids[name] for name in ("hello", "array")}
+    assert played.slurm.find(sought) == known | {"nosuchtag": None}
+
+
+def test_what_memory_forgot_is_found_in_the_accounting(played):
+    for argv, scenes in played.shell._scenes.items():
+        if "squeue" in argv:
+            left = [one for one in scenes[0]["stdout"].split(MARK + "\n") if not TERMINAL & {*one.split("\x1f")[3:4]}]
+            scenes[0]["stdout"] = (MARK + "\n").join(left)
+    names = {"hello": "hello", "odd": ODD, "stopped": "stopped", "never": "never", "array": "array"}
+    expected = {tag: played.ids[name] for tag, name in names.items()} | {"nosuchtag": None}
+    if played.version.startswith("24.11"):  # which hides what could never start from the moment it came
+        expected["never"] = None
+    assert played.slurm.find([Sought(tag, since=time.time()) for tag in expected]) == expected
 
 
 def test_nodes_are_counted_by_name_though_they_share_a_host(played):
@@ -278,7 +294,7 @@ def test_without_accounting_memory_is_the_only_witness():
                 return Result(1, "", "Slurm accounting storage is disabled")
             return Result(0, "\x1f".join([*RECORD[:24], "srunx:T1 mine", "name"]) + "\x1e\n", "")
 
-    assert Slurm(Shell([]), "\x1e").find(["T1", "T2"]) == {"T1": 7}
+    assert Slurm(Shell([]), "\x1e").find([Sought("T1"), Sought("T2")]) == {"T1": 7}
 
 
 def test_one_refused_batch_does_not_keep_the_others():

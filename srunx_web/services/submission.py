@@ -1,0 +1,165 @@
+"""Handing in what a run still lacks: rows first, then Slurm, then the ids, so that a kill at any line loses nothing
+and runs nothing twice."""
+
+import time
+
+from peewee import Case
+
+from ..core import progress, states
+from ..core.errors import Problem, SlurmFailed, Uncertain
+from ..core.model import Submission
+from ..store import JobRow, Run, RunJob, connected, db
+from .cluster import Cluster
+from .follow import Entry, drop_missing, entries, follow, move, rule_out
+
+FIRST_BATCH, LARGEST_BATCH = 50, 200
+BATCH_SECONDS = 8  # what a batch should take, well below the deadline of one call
+CONFIRM_SECONDS = 1  # what was seen of a parent longer ago is asked again before a dependent names it
+
+
+def submit_missing(cluster: Cluster, run: Run) -> None:
+    """Hand in every job that can be; those whose parent's submission is being looked up have to wait for it.
+
+    Called with the run's lock held. SlurmFailed: one was refused, and nothing of the run goes on. Uncertain: the
+    answer did not come, and is looked up. NotConnected: nothing was sent, and nothing is lost.
+    """
+    size, confirmed = FIRST_BATCH, {}
+    while batch := _next_batch(cluster, run, size, confirmed):
+        begun = time.monotonic()
+        _hand_in(cluster, run, batch)
+        confirmed.update(dict.fromkeys(batch, begun))
+        size = int(min(LARGEST_BATCH, max(8, len(batch) * BATCH_SECONDS / max(time.monotonic() - begun, 0.01))))
+
+
+def _next_batch(cluster: Cluster, run: Run, size: int, confirmed: dict[str, float]) -> dict[str, Submission]:
+    """The next submissions by their jobs' names, once their parents' states are known for sure; {} when there are none.
+
+    `confirmed` are the times (monotonic) at which slurmctld surely knew a job. It matters: slurmctld takes a parent
+    that it has forgotten for fulfilled, even when that failed.
+    """
+    while True:
+        found = entries(run.id)
+        rule_out(found)
+        batch = _possible(found, size)
+        now = time.monotonic()
+        old = [row for row in _live_parents(found, batch) if now - confirmed.get(row.name, -1e9) > CONFIRM_SECONDS]
+        if not old:
+            return _submissions(found, batch)
+        known = cluster.scheduler.jobs([row.job_id for row in old])
+        cluster.records.write(list(known.values()), time.time())
+        follow(cluster.key, run.id)
+        confirmed.update({row.name: now for row in old if row.job_id in known})
+        if any(row.job_id not in known for row in old):  # nobody knows it: the tick finds out, or gives up
+            return {}
+
+
+def _possible(found: list[Entry], size: int) -> list[str]:
+    """The names of the missing jobs whose parents all have an id, are over, or come before them in the batch."""
+    known = {entry.row.name for entry in found if entry.row.job_id is not None or entry.is_over}
+    batch: list[str] = []
+    for entry in found:
+        if len(batch) == size:
+            break
+        if entry.is_missing and all(parent.job in known for parent in entry.depends_on):
+            batch.append(entry.row.name)
+            known.add(entry.row.name)
+    return batch
+
+
+def _live_parents(found: list[Entry], batch: list[str]) -> list[RunJob]:
+    """The parents outside the batch that are not over."""
+    chosen = set(batch)
+    named = {parent.job for entry in found if entry.row.name in chosen for parent in entry.depends_on} - chosen
+    return [entry.row for entry in found if entry.row.name in named and not entry.is_over]
+
+
+def _submissions(found: list[Entry], batch: list[str]) -> dict[str, Submission]:
+    """What is handed in, by name. A parent that is over is not named: its state has decided already."""
+    rows = {entry.row.name: entry.row for entry in found}
+    over = {entry.row.name for entry in found if entry.is_over}
+    place = {name: number for number, name in enumerate(batch)}
+    texts, made = _scripts([rows[name].tag for name in batch]), {}
+    for name in batch:
+        row = rows[name]
+        terms = [f"{kind}:{f'@{place[parent]}' if parent in place else rows[parent].job_id}"
+                 for kind, parent in row.depends_on if parent not in over]  # fmt: skip
+        made[name] = Submission(
+            texts[row.tag], name, row.tag, row.work_dir, ",".join(terms) or None, tuple(row.folders)
+        )
+    return made
+
+
+def _scripts(tags: list[str]) -> dict[str, str]:
+    with connected():
+        return dict(JobRow.select(JobRow.tag, JobRow.script).where(JobRow.tag.in_(tags)).tuples())
+
+
+def _hand_in(cluster: Cluster, run: Run, batch: dict[str, Submission]) -> None:
+    """Note that they are tried, try, note what came of it."""
+    tags = [submission.tag for submission in batch.values()]
+    if not _may_try(cluster, run, tags):
+        raise Uncertain("the run was cancelled or taken over meanwhile")
+    try:
+        outcomes = cluster.scheduler.submit_all(list(batch.values()))
+    except Uncertain:
+        raise
+    except Problem:
+        cluster.records.retract(tags)
+        raise
+    refused = _note(cluster, run, batch, outcomes)
+    cluster.changed()
+    if refused:
+        _give_up(cluster, run, *refused)
+    if late := next((outcome for outcome in outcomes if isinstance(outcome, Uncertain)), None):
+        raise late
+
+
+def _may_try(cluster: Cluster, run: Run, tags: list[str]) -> bool:
+    """Mark them as tried, all or none, unless the run was cancelled meanwhile."""
+    going_on = (Run.id == run.id) & Run.cancel_requested_at.is_null() & (Run.status.not_in(progress.TERMINAL))
+    with connected(), db.atomic("IMMEDIATE"):
+        return Run.select().where(going_on).exists() and cluster.records.attempt(tags, time.time())
+
+
+def _note(cluster: Cluster, run: Run, batch: dict[str, Submission], outcomes: list) -> tuple[str, Problem] | None:
+    """Write down what Slurm answered; the job that it refused, and its words."""
+    refused, untried, ids = None, [], {}
+    for (name, submission), outcome in zip(batch.items(), outcomes, strict=True):
+        if isinstance(outcome, int):
+            ids[submission.tag] = outcome
+        elif not isinstance(outcome, Uncertain):
+            untried.append(submission.tag)
+            refused = refused or ((name, outcome) if outcome else None)
+    with connected(), db.atomic("IMMEDIATE"):
+        cluster.records.adopt_all(ids, time.time())
+        if ids:
+            mine = RunJob.tag.in_(list(ids)) & RunJob.job_id.is_null()
+            RunJob.update(job_id=Case(RunJob.tag, list(ids.items()))).where(mine).execute()
+        cluster.records.retract(untried)
+        if refused:
+            _mark_refused(run, *refused)
+    return refused
+
+
+def _mark_refused(run: Run, name: str, fault: Problem) -> None:
+    mine = (RunJob.run == run.id) & (RunJob.name == name) & RunJob.job_id.is_null()
+    RunJob.update(state=states.FAILED, reason=_own_words(fault)).where(mine).execute()
+    Run.update(cancel_requested_at=time.time(), error=f"sbatch failed for {name!r}: {_own_words(fault)}").where(
+        (Run.id == run.id) & Run.cancel_requested_at.is_null()
+    ).execute()
+
+
+def _own_words(fault: Problem) -> str:
+    return fault.detail.removeprefix("sbatch failed: ")
+
+
+def _give_up(cluster: Cluster, run: Run, name: str, fault: Problem) -> None:
+    """Cancel what was accepted; the run has failed. Should this be cut short, the tick does the rest."""
+    found = entries(run.id)
+    drop_missing(found)
+    words = f"sbatch failed for {name!r}: {_own_words(fault)}"
+    try:
+        cluster.scheduler.cancel([str(entry.row.job_id) for entry in found if entry.is_alive])
+    finally:
+        move(run, progress.FAILED, words)
+    raise SlurmFailed(words)

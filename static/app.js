@@ -129,6 +129,16 @@ function send(form, submitter) {
   answer.remove()
 }
 
+// ---- a form that was sent is not sent again by a second click
+
+document.addEventListener('submit', event => {
+  const form = event.target
+  if (event.defaultPrevented || form.method !== 'post') return
+  if (form.ariaBusy === 'true') event.preventDefault()
+  form.ariaBusy = 'true'
+})
+addEventListener('pageshow', () => all('form[aria-busy]').forEach(form => { form.ariaBusy = null }))
+
 // ---- rows are links as a whole; keys
 
 const control = 'a, button, input, label, select, summary, textarea, [contenteditable]'

@@ -1,32 +1,66 @@
-// The script editor: a textarea over its highlighted copy; fields with data-sbatch="time t" write its #SBATCH lines,
-// those with data-sbatch-also="gres" that line, too, where the script has it.
+// The editor: a textarea over its highlighted copy, of a script or, with data-language="yaml", of YAML. Fields with
+// data-sbatch="time t" write the #SBATCH lines of a script, those with data-sbatch-also="gres" that line, too, where
+// the script has it. Elements with data-line mark a line as wrong, and lead there.
 const area = document.querySelector('.editor textarea'), copy = document.querySelector('.editor pre')
+const box = area.closest('.editor'), isYaml = box.dataset.language === 'yaml'
 const escape = text => text.replace(/[&<>]/g, sign => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[sign])
 const words = 'if|then|else|elif|fi|for|while|until|do|done|case|esac|in|function|return|exit|export|local|set|source'
   + '|srun|module|cd|echo|exec|trap|wait'
-const pattern = RegExp([
-  /(?<directive>^#SBATCH\b.*)/, /(?<comment>(?<!\S)#.*)/, /(?<string>"(?:\\.|[^"\\])*"|'[^']*')/,
-  /(?<variable>\$\{[^}]*\}|\$\w+|\$[@#?*!$-])/, RegExp(`(?<word>(?<![\\w./-])(?:${words})(?![\\w./=-]))`),
-].map(part => part.source).join('|'), 'gm')
+const any = (...parts) => RegExp(parts.map(part => part.source).join('|'), 'gm')
+const comment = /(?<comment>(?<!\S)#.*)/
+const script = any(
+  /(?<directive>^#SBATCH\b.*)/, comment, /(?<string>"(?:\\.|[^"\\])*"|'[^']*')/,
+  /(?<variable>\{\{.*?\}\}|\{%.*?%\}|\$\{[^}]*\}|\$\w+|\$[@#?*!$-])/,
+  RegExp(`(?<word>(?<![\\w./-])(?:${words})(?![\\w./=-]))`),
+)
+const yaml = any(
+  comment, /(?<key>(?<=^ *(?:- +)*|[{,] *)(?:[\w.$/][^:#{}[\],]*|"[^"]*"|'[^']*')(?=:(?:\s|$)))/,
+  /(?<string>"(?:\\.|[^"\\])*"|'(?:''|[^'])*')/, /(?<variable>\{\{.*?\}\}|\{%.*?%\})/,
+)
+const folded = any(/(?<variable>\{\{.*?\}\}|\{%.*?%\})/, /(?<string>[^{]+|\{)/)
 
 const head = text => text.match(/^(?:(?:[ \t]*|#.*)(?:\n|$))*/)[0]
 
-function highlight(text) {
-  const commands = head(text).length  // sbatch reads no #SBATCH line after the first command
+function span(kind, text) {  // it must not cross lines, for each line is a block with its number
+  const inside = escape(text).replace(/\n/g, `</span>\n<span class="code-${kind}">`)
+  return `<span class="code-${kind}">${inside}</span>`
+}
+
+function spans(text, pattern, kindAt = kind => kind) {
   let html = '', end = 0
   for (const match of text.matchAll(pattern)) {
-    const group = Object.keys(match.groups).find(name => match.groups[name] !== undefined)
-    const kind = group === 'directive' && match.index >= commands ? 'comment' : group
-    // a span must not cross lines, for each line is a block with its number
-    const inside = escape(match[0]).replace(/\n/g, `</span>\n<span class="code-${kind}">`)
-    html += `${escape(text.slice(end, match.index))}<span class="code-${kind}">${inside}</span>`
+    const kind = kindAt(Object.keys(match.groups).find(name => match.groups[name] !== undefined), match.index)
+    html += escape(text.slice(end, match.index))
+    html += pattern === yaml && kind === 'string' ? spans(match[0], folded) : span(kind, match[0])
     end = match.index + match[0].length
   }
-  return (html + escape(text.slice(end))).split('\n').map(line => `<span class="l">${line}</span>`).join('')
+  return html + escape(text.slice(end))
+}
+
+function paintScript(text) {
+  const commands = head(text).length  // sbatch reads no #SBATCH line after the first command
+  return spans(text, script, (kind, index) => kind === 'directive' && index >= commands ? 'comment' : kind)
+}
+
+const dashes = line => line.match(/^ *(?:- +)*/)[0]
+
+function paintYaml(text) {
+  let block = -1  // the column that the lines of a text after | or > stand right of
+  return text.split('\n').map(line => {
+    const column = line.search(/\S/)
+    if (block >= 0 && (column < 0 || column > block)) return spans(line, folded)
+    const opens = /(?:^|[:-]) *[|>][-+\d]*\s*(?:\s#.*)?$/.test(line), isItem = /^ *(?:- +)+[|>]/.test(line)
+    block = opens ? dashes(line).length - (isItem ? 2 : 0) : -1
+    return spans(line, yaml)
+  }).join('\n')
 }
 
 function paint() {
-  copy.innerHTML = highlight(area.value)
+  const lines = (isYaml ? paintYaml : paintScript)(area.value).split('\n')
+  copy.innerHTML = lines.map(line => `<span class="l">${line}</span>`).join('')
+  for (const fault of document.querySelectorAll('[data-line]')) {
+    copy.children[Math.min(fault.dataset.line, lines.length) - 1].classList.add('bad')
+  }
   follow()
 }
 function follow() {
@@ -37,17 +71,68 @@ function follow() {
 // ---- keys: Tab indents (after Escape it leaves the editor), Enter keeps the indent; execCommand, so that undo works
 
 let leaving = false
+const unit = isYaml ? '  ' : '    '
 const insert = text => document.execCommand('insertText', false, text)
+
+function indent() {
+  const { selectionStart: start, selectionEnd: end, value } = area, from = value.lastIndexOf('\n', start - 1) + 1
+  const chosen = value.slice(from, end)
+  if (!value.slice(start, end).includes('\n')) return insert(unit)
+  const moved = chosen.replace(/^(?=.)/gm, unit)
+  area.setSelectionRange(from, end)
+  insert(moved)
+  area.setSelectionRange(from, from + moved.length)
+}
+
+function breakLine() {
+  const line = area.value.slice(0, area.selectionStart).split('\n').pop()
+  if (!isYaml) return insert('\n' + line.match(/^[ \t]*/)[0])
+  const deeper = /(?:[:|>]|[|>][-+\d]+)\s*$/.test(line) && !/^\s*#/.test(line)
+  insert('\n' + dashes(line).replace(/-/g, ' ') + (deeper ? unit : ''))
+}
+
 area.addEventListener('keydown', event => {
   const plain = !event.shiftKey && !event.ctrlKey && !event.metaKey && !event.altKey
   if (event.key === 'Tab' && plain && !leaving) {
     event.preventDefault()
-    insert('    ')
+    indent()
   } else if (event.key === 'Enter' && plain && !event.isComposing) {
     event.preventDefault()
-    insert('\n' + area.value.slice(0, area.selectionStart).split('\n').pop().match(/^[ \t]*/)[0])
+    breakLine()
+  } else if (event.key === 's' && (event.ctrlKey || event.metaKey) && save) {
+    event.preventDefault()
+    save.click()
   }
   leaving = event.key === 'Escape'
+})
+
+// ---- what is wrong: to its line, by a button or by #line-4 in the address
+
+function show(line, column = 1) {
+  const before = area.value.split('\n').slice(0, line - 1).join('\n').length + (line > 1)
+  area.focus()
+  area.setSelectionRange(before + column - 1, before + column - 1)
+  area.scrollTop = (line - 6) * parseFloat(getComputedStyle(area).lineHeight)
+  follow()
+}
+function showJob(name) {
+  const lines = area.value.split('\n'), isIt = RegExp(`(?:^[\\s-]*|[{,]\\s*)name: *["']?${name}["']?\\s*(?:$|[,}#])`)
+  show(lines.findIndex(line => isIt.test(line)) + 1 || 1)
+}
+document.addEventListener('click', ({ target }) => {
+  const fault = target.closest('[data-line]'), job = target.closest('[data-job]')
+  if (fault) show(Number(fault.dataset.line), Number(fault.dataset.column) || 1)
+  if (job) showJob(job.dataset.job)
+})
+document.addEventListener('htmx:after:swap', event => event.detail.ctx.target?.id === 'check' && paint())
+
+// ---- where a button saves, nothing that was typed is left by mistake
+
+const save = document.querySelector('[data-save]'), first = area.value
+let isSent = false
+area.form?.addEventListener('submit', () => { isSent = true })
+addEventListener('beforeunload', event => {
+  if (save && !isSent && (box.hasAttribute('data-unsaved') || area.value !== first)) event.preventDefault()
 })
 
 // ---- the #SBATCH lines: the last one wins
@@ -105,3 +190,4 @@ area.addEventListener('scroll', follow)
 for (const field of fields) field.addEventListener('input', () => writeLine(field))
 read()
 paint()
+if (/^#line-\d+$/.test(location.hash)) show(Number(location.hash.slice(6)))

@@ -8,22 +8,41 @@ from flask import Flask, g, request, url_for
 from ..core import states, text
 from ..core.parse import gpu_types
 from ..services import jobs as jobs_service
-from . import dashboard, docs, job, jobs, log, login, resources, submit
+from . import (
+    builder,
+    dashboard,
+    docs,
+    job,
+    jobs,
+    log,
+    login,
+    resources,
+    runs,
+    start,
+    submit,
+    templates,
+    workflows,
+    yaml_editor,
+)
 from .connection import connection, connection_state
 from .highlight import highlight
 
 NAV = (
     ("Dashboard", "dashboard.index", "layout-dashboard", "/"),
     ("Jobs", "jobs_pages.index", "list", "/jobs"),
+    ("Workflows", "workflows_pages.index", "workflow", "/workflows"),
+    ("Runs", "runs_pages.index", "play", "/runs"),
     ("Resources", "resources_pages.index", "server", "/resources"),
 )
+_BELOW = {"/": "//", "/workflows": ("/workflows/", "/templates")}  # where else an entry is the current one
 
 
 def init_app(app: Flask) -> None:
     """The pages' routes, and what every template may use."""
     app.secret_key = secrets.token_bytes(32)  # flashed messages only; they need not outlive the server
     app.config.update(SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_NAME="srunx_flash")
-    for module in (dashboard, docs, job, jobs, log, login, resources, submit):
+    for module in (builder, dashboard, docs, job, jobs, log, login, resources, runs, start, submit, templates,
+                   workflows, yaml_editor):  # fmt: skip
         app.register_blueprint(module.blp)
     app.add_url_rule("/connection", "connection", connection)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -40,7 +59,7 @@ def _everywhere() -> dict:
     """The left column's entries: (label, url, icon, whether it is where we are)."""
     path = request.path
     return {
-        "nav": [(label, url_for(endpoint), icon, path == root or (root != "/" and path.startswith(root)))
+        "nav": [(label, url_for(endpoint), icon, path == root or path.startswith(_BELOW.get(root, root + "/")))
                 for label, endpoint, icon, root in NAV],
         "connection": connection_state() if g.get("admitted") else None,
     }  # fmt: skip

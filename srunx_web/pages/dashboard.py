@@ -5,9 +5,9 @@ import time
 from flask import Blueprint, render_template, request
 
 from ..core.listing import Filter
-from ..core.overview import overview
+from ..core.overview import DAY, overview
 from ..current import cluster
-from ..services import resources
+from ..services import resources, runlist
 from ..services.cluster import PAGE_WAIT, prime
 from .jobs import BOOT
 
@@ -37,8 +37,10 @@ def _state() -> dict:
     table = here.table(view, mine=True)
     mine = table.page(Filter(), size=ALL).rows
     partitions = here.partitions.read(PAGE_WAIT).value or []
+    runs = runlist.current(here, time.time() - DAY)
     return {
         "view": view, "counts": table.counts, "overview": overview(mine, time.time()),
         "uses": resources.uses(nodes.value or [], partitions, []),
-        "version": f"{BOOT}.{here.key}.{view.version}.{nodes.version}",
+        "runs": runs, "label": runlist.label,
+        "version": f"{BOOT}.{here.key}.{view.version}.{nodes.version}.{runlist.version(runs)}",
     }  # fmt: skip

@@ -10,7 +10,7 @@ from ..core.logpaths import log_paths
 from ..core.logtext import clean
 from ..core.model import Job
 from ..current import cluster
-from ..services import jobs, logs
+from ..services import jobs, logs, runs
 from . import log
 from .forms import read
 
@@ -30,7 +30,8 @@ def show(label):
 
 def _facts(shown: jobs.Shown) -> dict:
     depends = _DEPENDENCY.findall(shown.job.dependency or "")
-    return {"shown": shown, "job": shown.job, "why": jobs.why(shown.job), "depends": depends}
+    run = runs.of_job(cluster(), shown.job.id)
+    return {"shown": shown, "job": shown.job, "why": jobs.why(shown.job), "depends": depends, "run": run}
 
 
 def _file(shown: jobs.Shown, query: dict) -> dict:

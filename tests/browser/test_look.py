@@ -5,22 +5,30 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import is_fault
+from tests.flows import Flows, diamond
 
 pytestmark = pytest.mark.browser
 AXE = (Path(__file__).parents[1] / "vendor/axe.min.js").read_text(encoding="utf-8")
 PAGES = ["/", "/jobs", "/jobs?whose=everyone&open={array}", "/jobs/{id}", "/jobs/{id}?stream=script", "/jobs/{array}",
-         "/jobs/new", "/resources", "/nowhere", "/api/docs"]  # fmt: skip
+         "/jobs/new", "/resources", "/nowhere", "/api/docs", "/workflows", "/workflows/flow", "/workflows/flow?job=left",
+         "/workflows/flow?view=list", "/workflows/flow?view=yaml", "/workflows/flow/run", "/workflows/flow/yaml",
+         "/workflows/flow/edit", "/workflows/new", "/workflows/new/yaml", "/templates", "/templates/torchrun",
+         "/templates/new", "/templates/torchrun/apply", "/runs", "/runs/{run}", "/runs/{run}?job=left",
+         "/runs/{run}?view=list"]  # fmt: skip
 
 
 @pytest.fixture
-def paths(jobs):
-    """The pages of a queue with something of everything in it."""
+def paths(client, jobs):
+    """The pages of a queue with something of everything in it, and of a workflow with a run."""
+    flows = Flows(client)
+    run = flows.start("flow", diamond(left="echo 'ValueError: no' >&2; exit 1"))
+    flows.wait(run)
     jobs.run("echo out; echo 'RuntimeError: bad' >&2; exit 3", name="fails")
     array = jobs.submit("#SBATCH -a 0-5%2\nsleep 100", name="sweep")
     id_ = jobs.submit("#SBATCH -t 10\necho line; sleep 100", name="a-very-long-name-" * 6)
     jobs.submit("#SBATCH -H\ntrue", name="held")
     jobs.wait(id_, "RUNNING", "PENDING")
-    return [path.format(id=id_, array=array) for path in PAGES]
+    return [path.format(id=id_, array=array, run=run) for path in PAGES]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

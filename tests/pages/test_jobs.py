@@ -167,7 +167,7 @@ def test_unknown_jobs_have_a_page_that_says_so(client):
 
 def test_a_lost_submission_is_told_and_can_be_sent_again(app, client):
     here = app.extensions["srunx"].cluster
-    here.records.begin(Submission("#!/bin/sh\necho lost\n", "gone", "tag1"), "web", time.time() - 600)
+    here.records.begin([Submission("#!/bin/sh\necho lost\n", "gone", "tag1")], "web", time.time() - 600)
     assert "being looked up" in client.get("/jobs").text
     service.look_up(here, time.time())
     assert "Nobody knows whether Slurm took" in client.get("/jobs").text

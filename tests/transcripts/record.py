@@ -15,7 +15,7 @@ from srunx_web.cluster.shell import Result
 from srunx_web.cluster.slurm import Slurm
 from srunx_web.cluster.ssh import SSHShell, Target
 from srunx_web.core.errors import Problem
-from srunx_web.core.model import Submission
+from srunx_web.core.model import Sought, Submission
 
 MARK = "\x1e."
 JOBS = {
@@ -103,7 +103,7 @@ def _queue(slurm: Slurm, ids: dict[str, int]) -> None:
     slurm.queue(mine=False)
     slurm.jobs([*ids.values(), 99999])
     slurm.array(ids["array"])
-    slurm.find(["hello", "array", "nosuchtag"])
+    slurm.find([Sought(tag, since=time.time()) for tag in ("hello", "array", "nosuchtag")])
     slurm.nodes()
     slurm.partitions()
     for job in slurm.jobs([ids["hello"]]).values():

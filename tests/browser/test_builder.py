@@ -1,0 +1,404 @@
+"""The builder in a real browser: with the mouse, by keyboard alone, and what comes out of it as YAML."""
+
+import re
+
+import pytest
+
+from srunx_web.core import yamltext
+from tests import generated
+from tests.conftest import ROOT
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+pytestmark = pytest.mark.browser
+AXE = (ROOT / "tests/vendor/axe.min.js").read_text(encoding="utf-8")
+EXAMPLES = sorted((ROOT / "srunx_web/examples").glob("*.yaml"))
+GENERATED = 500
+DIAMOND = """\
+name: diamond
+args:
+  lr: 0.1
+  tag: "007"
+jobs:
+  - name: prepare
+    command: python prepare.py
+  - name: left
+    command: python train.py --lr {{ lr }}
+    depends_on: [prepare]
+    resources:
+      nodes: 2
+      gpus_per_node: 4
+    retry: 2
+  - name: right
+    command: [python, train.py, "{{ tag }}", a b]
+    depends_on: [prepare]
+  - name: finish
+    command: python report.py
+    depends_on: [left, right]
+  - name: rescue
+    command: echo failed
+    depends_on: [afternotok:left]
+"""
+# Move a job, rename it there and back, copy it, save: through the page's own handlers, but without leaving the page
+CHANGE = """() => {
+    const one = selector => document.querySelector(selector), cards = document.getElementsByClassName('job-card')
+    const until = async test => {
+        for (let tries = 0; !test(); tries++) {
+            if (tries > 2000) throw Error(`${test}: ${one('.said').textContent} ${one('.problems').textContent}`)
+            await new Promise(done => setTimeout(done, 1))
+        }
+    }
+    const press = (target, key, more = {}) =>
+        target.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true, ...more }))
+    const rename = async text => {
+        const field = one('[data-panel=job] [data-path=name]')
+        field.value = text
+        field.dispatchEvent(new Event('change', { bubbles: true }))
+        await until(() => cards[0].querySelector('b').textContent === text)
+    }
+    const work = async () => {
+        const name = cards[0].querySelector('b').textContent, number = cards.length
+        const place = cards[0].parentElement.style.translate
+        cards[0].focus()
+        press(cards[0], 'ArrowDown')
+        if (cards[0].parentElement.style.translate === place) throw Error('it does not move')
+        await rename('fresh')
+        await rename(name)
+        press(cards[0], 'd')
+        await until(() => cards.length > number)
+        let saved = null
+        HTMLFormElement.prototype.submit = function () {
+            const body = new URLSearchParams(new FormData(this))
+            saved = fetch(location.href, { method: 'POST', body, redirect: 'manual' })
+        }
+        press(document.body, 's', { ctrlKey: true })
+        await until(() => saved)
+        return (await saved).type
+    }
+    window.done = work()
+}"""
+
+
+@pytest.fixture
+def folder(app):
+    """Where the workflows are."""
+    folder = app.extensions["srunx"].settings.workflow_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def build(person, folder):
+    """build(text): the builder with a workflow of that text, called two."""
+
+    def build(text: str = DIAMOND):
+        (folder / "two.yaml").write_text(text)
+        return person.open("/workflows/two/edit")
+
+    return build
+
+
+def card(page, name):
+    return page.locator(f'.job-box[data-name="{name}"]')
+
+
+def field(page, label):
+    """The text field of the panel that is seen."""
+    return page.get_by_role("textbox", name=label, exact=True)
+
+
+def pull(page, name, to, x=0, y=0):
+    """Drag from the right side of a job to another one, or to a place beside it."""
+    start, end = card(page, name).locator(".port.out").bounding_box(), card(page, to).bounding_box()
+    page.mouse.move(start["x"] + 11, start["y"] + 11)
+    page.mouse.down()
+    page.mouse.move(end["x"] + 20 + x, end["y"] + 30 + y, steps=4)
+    page.mouse.up()
+
+
+def add(page, name, command):
+    """A job by the button, with name and command typed."""
+    page.get_by_role("button", name="Add job").first.click()
+    expect(field(page, "Name")).to_be_focused()
+    page.keyboard.type(name)
+    field(page, "Command").fill(command)
+    expect(card(page, name)).to_contain_text(command)
+
+
+def test_a_diamond_is_built_with_the_mouse(person, folder):
+    page = person.open("/workflows/new")
+    field(page, "Name").fill("diamond")
+    for key, value in (("lr", "0.1"), ("tag", '"007"')):
+        page.get_by_role("button", name="Add an arg").click()
+        page.get_by_label("Name of the arg").last.fill(key)
+        page.get_by_label("Value of the arg").last.fill(value)
+    add(page, "prepare", "python prepare.py")
+    add(page, "left", "python train.py --lr {{ lr }}")
+    field(page, "Nodes").fill("2")
+    field(page, "GPUs a node").fill("4")
+    page.get_by_text("Retry", exact=True).click()
+    field(page, "Times").fill("2")
+    add(page, "right", "python train.py {{ tag }} 'a b'")
+    page.get_by_label("How the command is written").select_option("as words, one a line")
+    add(page, "finish", "python report.py")
+    add(page, "rescue", "echo failed")
+    page.get_by_role("button", name="Arrange").click()
+    for parent, child in (("prepare", "left"), ("prepare", "right"), ("left", "finish"), ("right", "finish"),
+                          ("left", "rescue")):  # fmt: skip
+        pull(page, parent, child)
+        expect(page.get_by_role("group", name=f"{parent} to {child}")).to_be_visible()
+    page.get_by_label("Type of dependency").select_option("afternotok")
+    expect(card(page, "left")).to_contain_text("2 nodes · 8 GPUs")
+    expect(page.locator(".edge.afternotok")).to_have_count(1)
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url(re.compile("/workflows/diamond$"))
+    assert (folder / "diamond.yaml").read_text() == DIAMOND
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_survives_a_visit_by_keyboard(person, folder, path):
+    (folder / path.name).write_text(path.read_text())
+    page = person.open(f"/workflows/{path.stem}/edit")
+    while not page.evaluate("document.activeElement.matches('.job-card')"):
+        page.keyboard.press("Tab")
+    before = page.locator(".job-box").first.bounding_box()
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.locator(".job-box").first.bounding_box()["x"] == before["x"] + 80
+    page.keyboard.press("Enter")
+    expect(field(page, "Name")).to_be_focused()
+    field(page, "Name").press_sequentially("renamed")
+    page.keyboard.press("Escape")
+    expect(card(page, "renamed").locator("button")).to_be_focused()
+    page.keyboard.press("Control+s")
+    page.wait_for_url(re.compile(f"/workflows/{path.stem}$"))
+    found, before = yamltext.load((folder / path.name).read_text()), yamltext.load(path.read_text())
+    old = before["jobs"][0]["name"]
+    assert yamltext.dump(found).replace("renamed", old) == yamltext.dump(before)
+    page.goto(f"{person.url}/workflows/{path.stem}/edit")
+    assert page.locator(".job-box").first.bounding_box()["x"] > 300
+
+
+def test_five_hundred_workflows_lose_nothing(person, folder):
+    (folder / "run.sh").write_text("#!/bin/bash\necho {{ x }} {{ y }}\n")
+    pages, lost = [person.page, person.page.context.new_page()], []  # one is opened while the other works
+    for number in range(GENERATED + len(pages)):
+        page, file = pages[number % 2], folder / f"made{number % 2}.yaml"
+        if number >= len(pages):
+            assert page.evaluate("done") == "opaqueredirect", number - 2
+            lost += [number - 2] if _is_lost(generated.text(number - 2), file.read_text()) else []
+        if number < GENERATED:
+            file.write_text(generated.text(number))
+            page.goto(f"{person.url}/workflows/{file.stem}/edit", wait_until="domcontentloaded")
+            page.evaluate(CHANGE)
+    assert lost == []
+
+
+def _is_lost(before, after):
+    """Whether anything but the copy of the first job differs."""
+    old, new = yamltext.load(before), yamltext.load(after)
+    copy = new["jobs"].pop(1)
+    return repr(old) != repr(new) or repr({**copy, "name": 0}) != repr({**old["jobs"][0], "name": 0})
+
+
+def test_everything_is_undone_and_done_again(build):
+    page = build()
+    yaml = page.locator("[data-yaml]")
+    page.keyboard.press("y")
+    seen = [yaml.text_content()]
+    steps = [
+        lambda: card(page, "left").locator("button").press("d"),
+        lambda: card(page, "left-1").locator("button").press("Delete"),
+        lambda: page.get_by_role("button", name="Add job").click(),
+        lambda: field(page, "Name").fill("last"),
+        lambda: field(page, "Command").fill("true"),
+        lambda: card(page, "prepare").locator("button").press("Delete"),
+    ]
+    for number, step in enumerate(steps, 1):
+        step()
+        if number == 4:
+            page.keyboard.press("Enter")
+        expect(page.locator("[data-count]")).to_contain_text(f"{number} change")
+        seen.append(yaml.text_content())
+    page.locator("[data-canvas]").focus()
+    for text in seen[-2::-1]:
+        page.keyboard.press("Control+z")
+        expect(yaml).to_have_text(text, use_inner_text=False)
+    expect(page.locator(".said")).to_have_text("Undone: copy of left")
+    for number, text in enumerate(seen[1:]):
+        page.keyboard.press("Control+y" if number % 2 else "Control+Shift+z")
+        expect(yaml).to_have_text(text, use_inner_text=False)
+    expect(card(page, "prepare")).to_have_count(0)
+
+
+def test_a_circle_is_refused_in_words_and_other_jobs_are_connected_by_keyboard(build):
+    page = build()
+    card(page, "finish").locator("button").press("c")
+    expect(page.locator(".said")).to_contain_text("Connecting from finish")
+    card(page, "prepare").locator("button").press("Enter")
+    expect(page.locator(".said")).to_have_text(
+        "finish → prepare would close a circle: prepare → left → finish → prepare"
+    )
+    expect(page.locator(".edge-group")).to_have_count(5)
+    card(page, "right").locator("button").press("c")
+    card(page, "rescue").locator("button").press("c")
+    expect(page.locator(".edge-group")).to_have_count(6)
+    expect(card(page, "rescue").locator("button")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_label("Type of the dependency on right").select_option("afterany")
+    expect(page.locator(".edge.afterany")).to_have_count(1)
+    page.get_by_role("button", name="Don't wait for right").click()
+    expect(page.locator(".edge-group")).to_have_count(5)
+
+
+def test_an_edge_that_was_clicked_changes_its_type_and_goes(build):
+    page = build()
+    page.locator(".edge-group .hit").first.click(force=True)
+    page.get_by_label("Type of dependency").select_option("after")
+    expect(page.locator(".edge.after")).to_have_count(1)
+    expect(page.locator(".edge-group text", has_text="after").first).to_be_visible()
+    page.get_by_label("Type of dependency").press("Delete")
+    expect(page.locator(".edge-group")).to_have_count(4)
+    page.keyboard.press("Control+z")
+    expect(page.locator(".edge.after")).to_have_count(1)
+
+
+def test_a_fault_shows_while_it_is_typed_and_leads_to_its_field(build):
+    page = build()
+    card(page, "right").locator("button").click()
+    page.get_by_text("Retry", exact=True).click()
+    field(page, "Times").press_sequentially("often")
+    problem = page.get_by_role("button", name="right · retry: must be a whole number from 0 to 100")
+    expect(problem).to_be_visible()
+    expect(field(page, "Times")).to_be_focused()
+    expect(field(page, "Times")).to_have_attribute("aria-invalid", "true")
+    expect(card(page, "right")).to_have_attribute("data-faults", "1")
+    card(page, "left").locator("button").click()
+    problem.click()
+    expect(field(page, "Times")).to_be_focused()
+    expect(field(page, "Times")).to_have_value("often")
+    page.keyboard.press("Control+s")
+    expect(page.locator(".said")).to_have_text("Not saved: there are problems.")
+    field(page, "Times").fill("1")
+    expect(page.get_by_role("heading", name="No problems")).to_be_visible()
+
+
+def test_what_is_refused_is_said_beside_the_field(build):
+    page = build()
+    card(page, "right").locator("button").press("Enter")
+    field(page, "Name").fill("left")
+    field(page, "Name").press("Enter")
+    expect(page.locator("#name-wrong")).to_have_text("There is a job 'left' already")
+    expect(field(page, "Name")).to_have_value("left")
+    field(page, "Name").fill("other")
+    page.keyboard.press("Escape")
+    expect(card(page, "other").locator("button")).to_be_focused()
+
+
+def test_focus_is_never_lost(build):
+    page = build()
+    focused = page.locator(":focus")
+    card(page, "left").locator("button").press("Delete")
+    expect(card(page, "left")).to_have_count(0)
+    expect(focused).to_contain_text("right")
+    page.get_by_role("button", name="Undo").click()
+    expect(card(page, "left")).to_have_count(1)
+    expect(focused).to_have_accessible_name("Undo")
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("w")
+    expect(field(page, "Name")).to_be_focused()
+
+
+def test_the_script_of_a_job_is_shown_as_it_would_be_handed_in(build):
+    page = build()
+    card(page, "left").locator("button").click()
+    page.get_by_role("tab", name="Script").click()
+    expect(page.locator("[data-script]")).to_contain_text("srun python train.py --lr 0.1")
+    card(page, "right").locator("button").click()
+    expect(page.locator("[data-script]")).to_contain_text("srun python train.py 007 'a b'")
+
+
+def test_a_file_that_changed_meanwhile_is_saved_only_when_that_is_meant(build, folder):
+    page = build()
+    card(page, "right").locator("button").press("d")
+    expect(card(page, "right-1")).to_be_visible()
+    (folder / "two.yaml").write_text(DIAMOND + "description: from elsewhere\n")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text("The file has changed since you opened it")).to_be_visible()
+    expect(card(page, "right-1")).to_be_visible()
+    page.get_by_role("button", name="Save anyway").click()
+    page.wait_for_url(re.compile("/workflows/two$"))
+    assert "right-1" in (folder / "two.yaml").read_text()
+
+
+def test_leaving_with_changes_asks_first(build):
+    page, asked = build(), []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.goto(page.url)
+    assert asked == []
+    card(page, "right").locator("button").press("d")
+    expect(card(page, "right-1")).to_be_visible()
+    page.goto(page.url)
+    assert asked == ["beforeunload"]
+
+
+def test_without_javascript_the_page_leads_to_the_text(browser, serving, app, folder):
+    (folder / "two.yaml").write_text(DIAMOND)
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(serving(app) + "/workflows/two/edit")
+    expect(page.get_by_text("The builder needs JavaScript")).to_be_visible()
+    page.get_by_role("link", name="Edit as YAML").click()
+    assert page.url.endswith("/workflows/two/yaml")
+    context.close()
+
+
+def test_three_hundred_jobs_move_as_fast_as_the_hand(build):
+    jobs = [{"name": f"j{number}", "command": ["true"]} for number in range(300)]
+    for number, one in enumerate(jobs[3:], 3):
+        one["depends_on"] = [f"j{number - 3}", f"afterany:j{number // 2}"]
+    page = build(yamltext.dump({"jobs": jobs}))
+    spent = page.evaluate("""async () => {
+        const card = document.querySelector('[data-name=j150] .job-card'), { x, y } = card.getBoundingClientRect()
+        const point = (type, far) => card.dispatchEvent(new PointerEvent(type, {
+            bubbles: true, pointerId: 1, clientX: x + 20 + far, clientY: y + 20 + far, button: 0,
+        }))
+        card.setPointerCapture = () => {}
+        point('pointerdown', 0)
+        const times = []
+        for (let far = 10; far < 110; far++) {
+            point('pointermove', far)
+            await new Promise(requestAnimationFrame)
+            const start = performance.now()
+            document.body.offsetHeight
+            times.push(performance.now() - start)
+        }
+        point('pointerup', 110)
+        return times.sort((a, b) => a - b)[50]
+    }""")
+    assert spent < 16
+    assert card(page, "j150").evaluate("node => node.style.translate") != ""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 380])
+def test_nobody_is_shut_out(build, person, scheme, width):
+    person.page.emulate_media(color_scheme=scheme)
+    person.page.set_viewport_size({"width": width, "height": 800})
+    page, found = build(DIAMOND + "  - name: broken\n"), []
+    for step in (
+        lambda: None,
+        lambda: page.keyboard.press("y"),
+        lambda: card(page, "left").locator("button").click(),
+        lambda: [group.evaluate("one => { one.open = true }") for group in page.locator("details").all()],
+        lambda: page.get_by_role("tab", name="Script").click(),
+        lambda: page.get_by_role("button", name="broken ·").click(),
+    ):
+        step()
+        page.wait_for_timeout(200)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.evaluate(AXE)
+        wrong = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa']})")["violations"]
+        found += [f"{one['id']} {[node['target'] for node in one['nodes']][:3]}" for one in wrong]
+    assert found == []

@@ -227,6 +227,14 @@ def connected() -> Iterator[None]:
             db.close()
 
 
+def insert(model: type[Model], rows: list[dict]) -> None:
+    """Add rows that all have the same columns."""
+    if rows:
+        fields = [getattr(model, name) for name in rows[0]]
+        values = [tuple(field.db_value(row[field.name]) for field in fields) for row in rows]
+        execute_many(model.insert_many([tuple(rows[0].values())], fields), values)
+
+
 def execute_many(query, rows: list[tuple]) -> None:
     """A query whose first parameters are one of these rows, for each of them; peewee writes its SQL only once."""
     sql, parameters = query.sql()

@@ -222,13 +222,14 @@ async function save(event) {
   panel.flush()
   await queue
   if (!view.jobs.length) return say('Not saved: there is no job yet.', true)
-  const [problem] = view.faults, isNameless = 'new' in form.name.dataset && !view.top.name
-  if (isNameless || problem) {
-    say(isNameless ? 'Not saved: the workflow needs a name.' : 'Not saved: there are problems.', true)
-    select(isNameless ? null : problem.job)
-    return panel.reveal(isNameless ? { path: ['name'], words: '' } : problem)
+  const isNew = 'new' in form.name.dataset, isNamed = !isNew || /^[A-Za-z0-9_-]{1,128}$/.test(view.top.name)
+  const problem = isNamed ? view.faults[0] : { job: null, path: ['name'], words: 'A name is needed: letters, digits, - and _' }
+  if (problem) {
+    say(isNamed ? 'Not saved: there are problems.' : 'Not saved: the workflow needs a name.', true)
+    select(problem.job)
+    return panel.reveal(problem)
   }
-  if ('new' in form.name.dataset) form.name.value = view.top.name
+  if (isNew) form.name.value = view.top.name
   dag.keep(page.dataset.key + form.name.value)
   form.operations.value = JSON.stringify(operations)
   isLeaving = true

@@ -3,7 +3,7 @@
 const page = document.querySelector('[data-builder]')
 export const box = page.querySelector('[data-canvas]'), cards = box.querySelector('[data-nodes]')
 export const lines = box.querySelector('[data-edges]'), tools = box.querySelector('[data-edge-tools]')
-const sheet = box.querySelector('.sheet'), drawing = sheet.querySelector('svg')
+const sheet = box.querySelector('.sheet'), drawings = sheet.querySelectorAll('svg')
 export const [width, height] = [Number(page.dataset.width), Number(page.dataset.height)]
 const room = 24
 
@@ -196,9 +196,15 @@ export function curve(x, y, endX, endY) {
   return `M${x} ${y}C${x + pull} ${y} ${endX - pull} ${endY} ${endX} ${endY}`
 }
 
+const near = name => [...edges.values()].filter(edge => edge.from === name || edge.to === name)
 export function redraw(name) {  // a job that was moved
   put(name)
-  for (const edge of edges.values()) if (edge.from === name || edge.to === name) route(edge)
+  near(name).forEach(route)
+}
+export function lift(name, isUp) {  // while it moves, its edges are drawn in front, apart from all others
+  nodes.get(name)?.classList.toggle('moving', isUp)
+  const into = isUp ? sheet.querySelector('[data-front]') : lines
+  into.append(...near(name).map(edge => edge.group))
 }
 
 export function settle() {
@@ -218,8 +224,10 @@ function resize() {
   const [wide, high] = [least(0, width, view.width), least(1, height, view.height)]
   if (`${wide} ${high} ${zoom}` === size) return
   size = `${wide} ${high} ${zoom}`
-  drawing.setAttribute('width', wide)
-  drawing.setAttribute('height', high)
+  for (const drawing of drawings) {
+    drawing.setAttribute('width', wide)
+    drawing.setAttribute('height', high)
+  }
   sheet.style.scale = zoom
 }
 new ResizeObserver(() => {

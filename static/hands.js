@@ -64,17 +64,18 @@ cards.addEventListener('pointerdown', event => {
 })
 
 function drag(event, name) {
-  const [x, y] = dag.point(event), [left, top] = places.get(name), node = nodes.get(name)
+  const [x, y] = dag.point(event), [left, top] = places.get(name)
+  let isUp = false
   track(event, {
     move(now) {
+      if (!isUp) dag.lift(name, isUp = true)
       const [toX, toY] = dag.point(now)
       dag.place(name, [Math.max(0, Math.round(left + toX - x)), Math.max(0, Math.round(top + toY - y))])
       dag.redraw(name)
-      node.classList.add('moving')
       scrollAlong(now)
     },
     end(now) {
-      node.classList.remove('moving')
+      if (isUp) dag.lift(name, false)
       if (now) dag.settle()
     },
   })

@@ -95,7 +95,7 @@ function makeRow(map, before = null) {
 }
 
 function describe(group, isOther) {
-  const texts = all('[data-path]', group).filter(control => !control.closest('[data-form]')).map(control =>
+  const texts = all('[data-path]', group).map(control =>
     control.type === 'checkbox' ? (control.checked ? control.dataset.path.split('.').pop() : '') : control.value)
   const keys = all('.map-row', group).map(row => row.dataset.key), waits = all('[data-waits] > li', group).map(row => row.dataset.from)
   const said = [...texts, ...keys, ...waits].filter(Boolean).map(text => text.split('\n')[0])
@@ -110,14 +110,16 @@ const isUsed = input => (input.type === 'checkbox' ? input.checked : input.value
 
 // ---- what is wrong
 
-const find = path => {  // the field of a path, or of the longest beginning of it that has one
-  for (let end = path.length; end > 0; end--) {
-    const found = current().querySelector(`[data-field="${CSS.escape(path.slice(0, end).join('.'))}"]`)
+function place({ path, words }) {  // the field of a fault, or of the longest beginning of its path that has one
+  const keys = !path.length && /of command and script_path/.test(words) ? ['command'] : path
+  for (let end = keys.length; end > 0; end--) {
+    const found = current().querySelector(`[data-field="${CSS.escape(keys.slice(0, end).join('.'))}"]`)
     if (found) return found
   }
   return null
 }
-const place = ({ path, words }) => find(path.length || !/of command and script_path/.test(words) ? path : ['command'])
+const controlOf = (field, { path }) =>
+  all('.map-row', field).find(row => row.dataset.key === path.at(-1))?.children[1] || field.querySelector('[data-path]')
 
 function showFaults() {
   const rest = current().querySelector('[data-whole]')
@@ -126,23 +128,24 @@ function showFaults() {
   rest.replaceChildren()
   for (const fault of view.faults.filter(one => one.job === (handle?.name ?? null))) {
     const field = place(fault), words = fault.words.replace(/^[\w.]+: /, '')
-    if (field?.querySelector('[data-wrong]')) wrong(field, words)
+    if (field?.querySelector('[data-wrong]')) complain(field, words, controlOf(field, fault))
     else rest.append(Object.assign(document.createElement('li'), { textContent: fault.words }))
   }
 }
 
-function wrong(field, words) {
+function complain(field, words, control = field.querySelector('[data-path]')) {
   const part = field.querySelector('[data-wrong]')
-  part.textContent = [part.textContent, words].filter(Boolean).join('; ')
-  part.hidden = false
-  field.querySelector('[data-path]')?.setAttribute('aria-invalid', 'true')
+  if (words && !part.textContent.split('; ').includes(words)) part.textContent += (part.textContent && '; ') + words
+  part.hidden = !part.textContent
+  control?.setAttribute('aria-invalid', 'true')
 }
 
 export function reveal(fault) {
   const field = place(fault) || current()
   for (let group = field.closest('details'); group; group = group.parentElement.closest('details')) group.open = true
   showTab('tab-fields')
-  const control = field.querySelector('[data-path], .map-row textarea, button, select')
+  const control = controlOf(field, fault) || field.querySelector('button, select')
+  if (field.dataset.field && fault.words) complain(field, fault.words.replace(/^[\w.]+: /, ''), control)
   control?.focus()
   control?.scrollIntoView({ block: 'nearest' })
 }
@@ -170,7 +173,7 @@ async function commit(control) {
   const isName = handle && path === 'name'
   const refused = await (isName ? hooks.rename(mine, value.trim()) : send(path.split('.'), value))
   if (refused && mine === handle) {
-    wrong(control.closest('[data-field]'), refused)
+    complain(control.closest('[data-field]'), refused)
     delete control.dataset.sent
   }
 }
@@ -180,7 +183,7 @@ async function commitEntry(row) {
   const old = row.dataset.key, isTaken = all('.map-row', map).some(other => other !== row && other.dataset.key === key)
   if (!key) name.value = old ?? ''
   if (!key || (key === old && text.value === row.dataset.sent)) return
-  if (isTaken) return wrong(map, `There is a ${key} already`)
+  if (isTaken) return complain(map, `There is a ${key} already`)
   row.dataset.key = key
   const mine = handle
   let refused = null
@@ -190,7 +193,7 @@ async function commitEntry(row) {
     row.dataset.sent = text.value
     refused = await send([...path, key], text.value)
   }
-  if (refused && mine === handle) wrong(map, refused)
+  if (refused && mine === handle) complain(map, refused)
 }
 
 const take = control => {

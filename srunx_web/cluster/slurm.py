@@ -7,7 +7,7 @@ from ..core import parse
 from ..core.errors import NotConnected, SlurmFailed, Uncertain
 from ..core.model import Job, Node, Partition, Sought, Submission
 from . import batch, witness
-from .batch import TAG, said  # noqa: F401 - services know TAG from here
+from .batch import said
 from .shell import Result, Shell
 
 QUERY_SECONDS = 60  # a rate-limited squeue sleeps for 10 s and more, and is right in the end

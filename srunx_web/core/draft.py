@@ -43,18 +43,18 @@ def apply(document: object, operations: Sequence[dict]) -> dict:
     return found
 
 
-def has_comments(text: str) -> bool:
-    """Whether a YAML text that can be read has comments, which are lost when it is written anew."""
-    if "#" not in text:
-        return False
-    rest, end = [], 0
-    for token in yaml.scan(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        if isinstance(token, yaml.ScalarToken):
+def written_by_hand(text: str) -> list[str]:
+    """What a YAML text has that is lost when its values are written anew: "comments", "anchors"."""
+    rest, end, found = [], 0, []
+    for token in yaml.scan(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if set("#&") & set(text) else ():
+        if isinstance(token, yaml.AnchorToken):
+            found = ["anchors"]
+        elif isinstance(token, yaml.ScalarToken):
             rest.append(text[end : token.start_mark.index])
             if token.style in ("|", ">"):
                 rest.append(text[token.start_mark.index :].partition("\n")[0])
             end = token.end_mark.index
-    return "#" in "".join([*rest, text[end:]])
+    return ["comments"] * ("#" in "".join([*rest, text[end:]])) + found
 
 
 # ---- jobs

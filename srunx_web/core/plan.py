@@ -8,7 +8,7 @@ from typing import NamedTuple
 from . import sandbox, sbatch
 from .errors import Invalid, NotFound
 from .sandbox import RenderFault
-from .spec import Dependency, Fault, JobSpec, invalid, read_job
+from .spec import Dependency, Fault, JobSpec, invalid, is_template, read_job
 from .workflow import Workflow, ancestors, refuse_python, topological
 
 
@@ -172,10 +172,12 @@ _RENDERED = tuple(one.name for one in fields(JobSpec) if one.name not in ("name"
 
 def _render(spec: JobSpec, arguments: Arguments, deps: dict, faults: list[Fault]) -> JobSpec | None:
     """The job with every text rendered, checked again, for only now its numbers are numbers."""
+    values = {name: _plain(getattr(spec, name)) for name in _RENDERED}
+    if not _has_templates(values):
+        return spec
     found: list[Fault] = []
     data: dict[str, object] = {"name": spec.name}
-    for name in _RENDERED:
-        value = _plain(getattr(spec, name))
+    for name, value in values.items():
         try:
             known = arguments.needed(sandbox.names(value))
             data[name] = sandbox.render_leaves(value, {**known, "deps": deps})
@@ -186,6 +188,12 @@ def _render(spec: JobSpec, arguments: Arguments, deps: dict, faults: list[Fault]
         rendered = read_job(given, (), found)
     faults += found
     return None if found else replace(rendered, depends_on=spec.depends_on)
+
+
+def _has_templates(value: object) -> bool:
+    if isinstance(value, list | dict):
+        return any(map(_has_templates, value.values() if isinstance(value, dict) else value))
+    return is_template(value)
 
 
 def _plain(value: object) -> object:

@@ -33,6 +33,8 @@ def edit(name):
     try:
         if not found.text:
             raise found.problem
+        if "\ufffd" in found.text:
+            raise Invalid("it is not all UTF-8")
         return _page(name, Draft(found.text, mount=_mount()), opened=_digest(found.text))
     except Problem as fault:
         flash(f"The builder can't show this file: {fault.detail}")
@@ -98,7 +100,7 @@ def _page(name: str, made: Draft, is_new: bool = False, **more) -> str:
         "workflows/edit.html", name=name, is_new=is_new, draft=made, view=view(settings, made, with_layout=True),
         mount=made.mount, NODE=NODE, KINDS=KINDS, RUNTIMES=RUNTIMES,
         FLAGS=[key for key in APPTAINER_ONLY if key not in ("overlay", "env")],
-        has_comments=draft.has_comments(made.base), templates=[one.name for one in templates.list_(settings)],
+        by_hand=draft.written_by_hand(made.base), templates=[one.name for one in templates.list_(settings)],
         mounts=[one.name for one in site.mounts(settings)],
         partitions=[one.name for one in cluster().partitions.read(PAGE_WAIT).value or []], **more,
     )  # fmt: skip

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from peewee import DatabaseError
 
+from ..cluster.batch import TAG
 from ..cluster.feed import View
-from ..cluster.slurm import TAG
 from ..core.errors import Invalid, NotFound, Problem, TooLarge, Uncertain
 from ..core.labels import has_task, parse_label
 from ..core.listing import Row, array_row

@@ -13,7 +13,7 @@ from ..core.model import Submission
 from ..core.plan import PlannedJob, Selection, plan
 from ..core.workflow import descendants
 from ..settings import Mount, Settings
-from ..store import Run, RunJob, connected, db
+from ..store import Run, RunJob, connected, db, insert
 from .cluster import Cluster
 from .follow import conclude, drop_missing, entries, move
 from .runs import LOCK_SECONDS, Shown, check_cluster, show
@@ -53,14 +53,14 @@ def start(cluster: Cluster, settings: Settings, definition: Definition, what: St
     if not jobs:
         raise Invalid("The workflow has no jobs")
     run = _run(cluster, definition.name, definition.mount, definition.text, what)
-    return _carry_out(cluster, settings, run, jobs)
+    return _carry_out(cluster, settings, run, jobs, definition.project)
 
 
-def _carry_out(cluster: Cluster, settings: Settings, run: Run, jobs: list[PlannedJob],
-               earlier: Mapping[str, RunJob] | None = None) -> Shown:  # fmt: skip
+def _carry_out(cluster: Cluster, settings: Settings, run: Run, jobs: list[PlannedJob], project: str | None,
+               *, earlier: Mapping[str, RunJob] | None = None) -> Shown:  # fmt: skip
     """Write the rows, sync the mounts that the jobs use, hand in."""
     new = [job.spec for job in jobs if job.name not in (earlier or {})]
-    mounts = used_mounts(settings, new, workflow.parse(run.yaml).default_project or run.mount)
+    mounts = used_mounts(settings, new, project)
     run.status = progress.SYNCING if mounts else progress.SUBMITTING
     with cluster.locks.hold(run.id, LOCK_SECONDS):
         _write(cluster, run, jobs, earlier)
@@ -111,8 +111,7 @@ def _write(cluster: Cluster, run: Run, jobs: list[PlannedJob], earlier: Mapping[
         cluster.records.begin(new, "run", run.started_at, is_tried=False)
         rows = [_row(run, position, job) | (_carried(kept[job.name]) if job.name in kept else {"tag": tags[job.name]})
                 for position, job in enumerate(jobs)]  # fmt: skip
-        for start in range(0, len(rows), 500):
-            RunJob.insert_many(rows[start : start + 500]).execute()
+        insert(RunJob, rows)
 
 
 _FRESH = {"tag": None, "job_id": None, "state": states.PENDING, "reason": None, "is_unreached": False, "node_list": "",
@@ -143,8 +142,9 @@ def _hand_in(cluster: Cluster, run: Run) -> Shown:
         pass  # the tick looks it up
     except NotConnected as fault:
         _fail_untouched(run, fault)
-    conclude(run, entries(run.id))
-    return Shown(run, entries(run.id))
+    found = entries(run.id)
+    conclude(run, found)
+    return Shown(run, found)
 
 
 def _fail_untouched(run: Run, fault: NotConnected) -> None:
@@ -176,7 +176,8 @@ def rerun(cluster: Cluster, settings: Settings, run_id: str, which: str, from_jo
     selection = Selection(**{key: value for key, value in old.part.items() if key in Selection._fields})
     run = _run(cluster, old.workflow_name, old.mount, old.yaml, Start(selection, old.args, old.source), parent=old.id,
                part={"rerun": which, **({"from": from_job} if from_job else {})})  # fmt: skip
-    return _carry_out(cluster, settings, run, jobs, earlier)
+    project = workflow.parse(old.yaml).default_project or old.mount
+    return _carry_out(cluster, settings, run, jobs, project, earlier=earlier)
 
 
 def _again(shown: Shown, which: str, from_job: str | None) -> set[str]:

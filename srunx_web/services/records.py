@@ -4,11 +4,11 @@ import threading
 
 from peewee import EXCLUDED, Case, fn
 
+from ..cluster.batch import TAG
 from ..cluster.scheduler import Scheduler
-from ..cluster.slurm import TAG
 from ..core import states
 from ..core.model import Job, Sought, Submission
-from ..store import JobRow, RunJob, connected, db, execute_many
+from ..store import JobRow, RunJob, connected, db, execute_many, insert
 
 RECENT_SECONDS = 24 * 3600
 RECENT_JOBS = 500
@@ -124,8 +124,7 @@ class Records:
             known = {"cluster": self._cluster, "seen_at": now, "attempted_at": now if is_tried else None}
             rows.append({**known, **own, **dict(zip(_COLUMNS, job[1:], strict=True))})
         with connected(), db.atomic():
-            for start in range(0, len(rows), 500):
-                JobRow.insert_many(rows[start : start + 500]).execute()
+            insert(JobRow, rows)
 
     def attempt(self, tags: list[str], now: float) -> bool:
         """Write down that these are about to be sent; False, and nothing changes, when one of them was already."""

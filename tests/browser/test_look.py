@@ -10,11 +10,11 @@ from tests.flows import Flows, diamond
 pytestmark = pytest.mark.browser
 AXE = (Path(__file__).parents[1] / "vendor/axe.min.js").read_text(encoding="utf-8")
 PAGES = ["/", "/jobs", "/jobs?whose=everyone&open={array}", "/jobs/{id}", "/jobs/{id}?stream=script", "/jobs/{array}",
-         "/jobs/new", "/resources", "/nowhere", "/api/docs", "/workflows", "/workflows/flow", "/workflows/flow?job=left",
-         "/workflows/flow?view=list", "/workflows/flow?view=yaml", "/workflows/flow/run", "/workflows/flow/yaml",
-         "/workflows/flow/edit", "/workflows/new", "/workflows/new/yaml", "/templates", "/templates/torchrun",
-         "/templates/new", "/templates/torchrun/apply", "/runs", "/runs/{run}", "/runs/{run}?job=left",
-         "/runs/{run}?view=list"]  # fmt: skip
+         "/jobs/new", "/resources", "/nowhere", "/api/docs", "/workflows", "/workflows/flow",
+         "/workflows/flow?job=left", "/workflows/flow?view=list", "/workflows/flow?view=yaml", "/workflows/flow/run",
+         "/workflows/flow/yaml", "/workflows/flow/edit", "/workflows/new", "/workflows/new/yaml", "/templates",
+         "/templates/torchrun", "/templates/new", "/templates/torchrun/apply", "/runs", "/runs/{run}",
+         "/runs/{run}?job=left", "/runs/{run}?view=list"]  # fmt: skip
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def as_researcher(slurm, monkeypatch):
 def forgetful(slurm):
     """A second Slurm of the same version, whose slurmctld forgets finished jobs after two seconds."""
     knobs = {"CLUSTER_DIR": "/tmp/srunx-forgetful", "CLUSTER_NAME": "forgetful", "MIN_JOB_AGE": "2", "SSH_PORT": "2252",
-             "PORT_BASE": "18310", "CPU_NODES": "2", "GPU_NODES": "0"}  # fmt: skip
+             "PORT_BASE": "18310", "NO_ETC_SLURM": "1", "CPU_NODES": "2", "GPU_NODES": "0"}  # fmt: skip
     found = TestCluster(["env", *(f"{name}={value}" for name, value in knobs.items()), str(SCRIPTS / "slurm")])
     found.up()
     yield found

@@ -263,15 +263,16 @@ def test_a_job_with_all_that_it_depends_on():
 
 
 @pytest.mark.parametrize(
-    ("text", "has"),
+    ("text", "lost"),
     [
-        ("a: 1 # x", True), ("# x\na: 1", True), ("a: '# x'\n", False), ("a: b#c", False),
-        ("a: |\n  # shell\n  true\nb: 1", False), ("a: |\n  x\n# y\nb: 1", True), ("a: | # y\n  x\n", True),
-        ("é: 'ü # ö'\nb: x # y", True), ("é: 'ü # ö'", False), ("a: [1, # x\n 2]", True), ("a: 1\n#", True),
+        ("a: 1 # x", "comments"), ("# x\na: 1", "comments"), ("a: 1\n#", "comments"), ("a: b#c", ""),
+        ("a: |\n  # shell\n  true\nb: 1", ""), ("a: |\n  x\n# y\nb: 1", "comments"), ("a: | # y\n  x\n", "comments"),
+        ("é: 'ü # ö'\nb: x # y", "comments"), ("é: 'ü # ö'", ""), ("a: [1, # x\n 2]", "comments"), ("a: 1 & 2", ""),
+        ("a: &x 1\nb: *x", "anchors"), ("a: &x 1 #\nb: *x", "comments anchors"), ("a: 'x &y'", ""), ("", ""), ("a: '# x'", ""),
     ],
 )  # fmt: skip
-def test_comments_are_noticed(text, has):
-    assert draft.has_comments(text) is has
+def test_what_is_written_by_hand_is_noticed(text, lost):
+    assert draft.written_by_hand(text) == lost.split()
 
 
 @given(TREES)

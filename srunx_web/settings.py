@@ -91,7 +91,7 @@ def load(environ: Mapping[str, str], **options) -> Settings:
         poll_seconds=_seconds(environ, "SRUNX_POLL_SECONDS", 10),
         ssh_config=environ.get("SRUNX_SSH_CONFIG") or None,
         host_key_policy=_choice(environ, "SRUNX_SSH_HOST_KEY_POLICY", ("reject", "accept-new")),
-        work_dir=environ.get("SRUNX_DEFAULT_WORK_DIR") or config.get("work_dir") or None,
+        work_dir=environ.get("SRUNX_DEFAULT_WORK_DIR") or _work_dir(config),
         profile=None if is_forced else _active(environ, config, profiles),
         profiles=profiles,
         config=merged(_config(SYSTEM_CONFIG, may_be_broken=True), config),
@@ -112,7 +112,7 @@ def read_config(path: Path) -> dict:
         raise Invalid(
             f"{path}, line {fault.lineno}, column {fault.colno}: {fault.msg}. Mend it or move it away."
         ) from None
-    except (OSError, UnicodeDecodeError) as fault:
+    except (OSError, ValueError, RecursionError) as fault:
         raise Invalid(f"{path} can't be read: {fault}") from None
     if not isinstance(config, dict):
         raise Invalid(f"{path}, line 1, column 1: an object is expected, as in {{}}")
@@ -128,6 +128,13 @@ def _config(path: Path, may_be_broken: bool) -> dict:
             raise
         logging.getLogger("srunx_web").warning("%s", fault.detail)
         return {}
+
+
+def _work_dir(config: dict) -> str | None:
+    value = config.get("work_dir") or None
+    if value is not None and not _is_line(value):
+        raise Invalid("config.json: work_dir must be text of one line")
+    return value
 
 
 def merged(lower: Mapping, upper: Mapping) -> dict:
@@ -170,25 +177,56 @@ def _profiles(config: dict) -> dict[str, Profile]:
 def _profile(name: str, entry: dict) -> Profile:
     if not isinstance(entry, dict) or not (entry.get("hostname") or entry.get("ssh_host")):
         raise Invalid(f"config.json: profile {name!r} needs a hostname")
-    keys = ("username", "key_filename", "port", "ssh_host", "proxy_jump")
-    mounts = tuple(_mount(name, mount) for mount in entry.get("mounts") or [])
-    values = {key: entry.get(key) or None for key in keys}
-    more = {"mounts": mounts, "env_vars": _env_vars(name, entry)}
-    return Profile(name, entry.get("hostname") or entry["ssh_host"], **values, **more)
+    values = {
+        key: _word(name, entry, key) for key in ("hostname", "username", "key_filename", "ssh_host", "proxy_jump")
+    }
+    mounts = entry.get("mounts") or []
+    if not isinstance(mounts, list):
+        raise Invalid(f"config.json: mounts of profile {name!r} must be a list")
+    more = {"port": _port(name, entry), "env_vars": _env_vars(name, entry)}
+    values["hostname"] = values["hostname"] or values["ssh_host"]
+    return Profile(name, **values, **more, mounts=tuple(_mount(name, mount) for mount in mounts))
+
+
+def _word(profile: str, entry: dict, key: str) -> str | None:
+    """A value that ssh gets as a word: one that begins with a dash would be an option."""
+    value = entry.get(key) or None
+    if value is not None and not (isinstance(value, str) and _is_line(value) and not value.startswith("-")):
+        raise Invalid(f"config.json: {key} of profile {profile!r} must be text that does not begin with -")
+    return value
+
+
+def _port(profile: str, entry: dict) -> int | None:
+    port = entry.get("port") or None
+    if port is not None and not re.fullmatch(r"\d{1,5}", str(port), re.ASCII):
+        raise Invalid(f"config.json: port of profile {profile!r} must be a whole number")
+    return None if port is None else int(port)
+
+
+def _is_line(text: object) -> bool:
+    return isinstance(text, str) and bool(text) and not re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", text)
 
 
 def _mount(profile: str, entry: object) -> Mount:
     keys = ("name", "local", "remote")
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) and entry[key] for key in keys):
+    if not isinstance(entry, dict) or not all(_is_line(entry.get(key)) for key in keys):
         raise Invalid(f"config.json: profile {profile!r} has a mount without name, local and remote")
-    local = Path(entry["local"]).expanduser().absolute()
-    return Mount(entry["name"], local, entry["remote"], tuple(map(str, entry.get("exclude_patterns") or ())))
+    patterns = entry.get("exclude_patterns") or []
+    if not isinstance(patterns, list) or not all(map(_is_line, patterns)):
+        raise Invalid(f"config.json: exclude_patterns of mount {entry['name']!r} must be a list of texts")
+    try:
+        local = Path(entry["local"]).expanduser().absolute()
+    except RuntimeError as fault:  # a home of nobody
+        raise Invalid(f"config.json: mount {entry['name']!r}: {fault}") from None
+    return Mount(entry["name"], local, entry["remote"], tuple(patterns))
 
 
 def _env_vars(profile: str, entry: dict) -> dict[str, str]:
     found = entry.get("env_vars") or {}
     if not isinstance(found, dict) or not all(re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) for name in found):
         raise Invalid(f"config.json: env_vars of profile {profile!r} must be values by the names of variables")
+    if not all(isinstance(value, str | int | float) and "\0" not in str(value) for value in found.values()):
+        raise Invalid(f"config.json: env_vars of profile {profile!r} must be text or numbers")
     return {name: str(value) for name, value in found.items()}
 
 
@@ -200,7 +238,7 @@ def _active(environ: Mapping[str, str], config: dict, profiles: dict[str, Profil
     name = environ.get("SRUNX_SSH_PROFILE") or config.get("current_profile")
     if not name:
         return None
-    if name not in profiles:
+    if not isinstance(name, str) or name not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
         raise Invalid(f"SSH profile {name!r} is not in config.json (there: {known})")
     return profiles[name]

@@ -54,9 +54,12 @@ def check_remote(mount: Mount) -> None:
 def command(mount: Mount, profile: Profile, settings: Settings) -> list[str]:
     """The rsync that does it."""
     host = profile.ssh_host or profile.hostname
+    host = f"[{host}]" if ":" in host else host
     user = f"{profile.username}@" if profile.username else ""
     excluded = [f"--exclude={pattern}" for pattern in mount.exclude_patterns]
-    return ["rsync", "-rlptz", *excluded, "-e", shlex.join(_ssh(profile, settings)), "--",
+    # before 3.2.4 a shell over there reads the path; rsync of macOS does not know the option
+    is_plain = shlex.quote(mount.remote) == mount.remote
+    return ["rsync", "-rlptz" if is_plain else "-rlptzs", *excluded, "-e", shlex.join(_ssh(profile, settings)), "--",
             f"{mount.local}/", f"{user}{host}:{mount.remote.rstrip('/')}/"]  # fmt: skip
 
 

@@ -1,15 +1,15 @@
-// The builder: the text that the page came with, and operations on it. The server says what they make of it, or why not;
-// the document itself is never here, so what the page does not show can't get lost.
+// The builder: the text that the page came with, and operations on it. The server says what they make of it, or why
+// not; the document itself is never here, so what the page does not show can't get lost.
 import * as dag from './dag.js'
 import * as hands from './hands.js'
 import * as panel from './panel.js'
-import { showScript, showYaml } from './panes.js'
+import { counted, showProblems, showScript, showYaml } from './panes.js'
 
 const page = document.querySelector('[data-builder]'), form = document.getElementById('draft').elements
 const part = name => page.querySelector(`[data-${name}]`)
 const said = part('said'), handles = new Map()
 let view = JSON.parse(page.dataset.view), operations = JSON.parse(form.operations.value), undone = []
-let selected = null, merged = '', isLeaving = false
+let selected = null, merged = '', saidAt = 0, isLeaving = false
 
 // ---- the server
 
@@ -28,7 +28,7 @@ async function ask(url, more) {
 const askScript = () => ask(page.dataset.scriptUrl, { operations, job: selected?.name })
 
 let queue = Promise.resolve()  // one thing after the other: each operation is on what those before it have made
-const inTurn = task => (queue = queue.then(task))
+const inTurn = task => (queue = queue.then(task, task))
 
 async function attempt(next, done, isForced = false) {
   const found = await ask(page.dataset.draftUrl, { operations: next })
@@ -43,14 +43,16 @@ async function attempt(next, done, isForced = false) {
   return null
 }
 
-// An operation is made when its turn comes. One with the same `merge` as the last one takes the place of that.
-const act = (make, merge = '', done = () => {}) => inTurn(() => {
+// An operation is made when its turn comes. One with the same `merge` as the last one takes the place of that, or only
+// takes that away, when it leads back to where it began.
+const act = (make, merge = '', done = () => {}, isBack = false) => inTurn(() => {
   const operation = make(), last = merge && merge === merged ? operations.at(-1) : null
   if (last?.was) operation.was = last.was
-  return attempt([...(last ? operations.slice(0, -1) : operations), operation], () => {
+  const before = last ? operations.slice(0, -1) : operations, isNothing = last && isBack
+  return attempt(isNothing ? before : [...before, operation], () => {
     undone = []
-    merged = merge
-    say('')
+    merged = isNothing ? '' : merge
+    if (Date.now() - saidAt > 2000) say('')  // not what was said a moment ago, when this was typed already
     done()
   })
 })
@@ -96,12 +98,13 @@ async function add(after = null, spot = null) {
 }
 
 async function duplicate(job) {
-  const name = free(`${job.replace(/-\d+$/, '')}-`)
-  await act(() => ({ op: 'duplicate', job, name }), '', () => {
-    const [x, y] = dag.places.get(job)
-    dag.place(name, [x + 32, y + dag.height + 24])
-  })
-  dag.focus(name)
+  let name = ''
+  const make = () => {
+    name = free(`${job.replace(/-\d+$/, '')}-`)
+    return { op: 'duplicate', job, name }
+  }
+  const refused = await act(make, '', () => dag.place(name, dag.spotBelow(job)))
+  if (!refused) dag.focus(name)
 }
 
 async function remove(job) {
@@ -117,19 +120,21 @@ async function connect(from, to) {
   if (!await act(() => ({ op: 'connect', from, to, kind: 'afterok' }))) dag.chooseBetween(from, to, 'afterok')
 }
 const retype = async (from, to, kind, was) => {
-  if (!await act(() => ({ op: 'retype', from, to, kind, was }), `retype ${from} ${to}`)) dag.chooseBetween(from, to, kind)
+  const refused = await act(() => ({ op: 'retype', from, to, kind, was }), `retype ${from} ${to}`)
+  if (!refused) dag.chooseBetween(from, to, kind)
 }
 const disconnect = (from, to, kind) => act(() => ({ op: 'disconnect', from, to, kind }))
 const rename = (mine, to) => act(() => ({ op: 'rename', job: mine.name, to }), '', () => called(mine.name, to))
 
 function order(job, step) {
-  const names = view.jobs.map(one => one.name), at = names.indexOf(job)
-  if (step < 0 ? at > 0 : at < names.length - 1) act(() => ({ op: 'order', job, before: names[step < 0 ? at - 1 : at + 2] ?? null }))
+  const names = view.jobs.map(one => one.name), at = names.indexOf(job), to = at + step
+  if (names[to]) act(() => ({ op: 'order', job, before: names[step < 0 ? to : to + 1] ?? null }))
 }
 
 const words = ({ op, job, name, from, to, path }) => ({
   add: `new job ${name}`, duplicate: `copy of ${job}`, delete: `deletion of ${job}`, rename: `new name ${to} of ${job}`,
-  order: `place of ${job}`, connect: `${from} → ${to}`, retype: `type of ${from} → ${to}`, disconnect: `end of ${from} → ${to}`,
+  order: `place of ${job}`, connect: `${from} → ${to}`, retype: `type of ${from} → ${to}`,
+  disconnect: `end of ${from} → ${to}`,
 })[op] || `${(path || []).join('.')}${job ? ` of ${job}` : ''}`
 
 const undo = () => inTurn(() => {
@@ -163,6 +168,7 @@ const arrange = () => inTurn(async () => {
 // ---- what is seen
 
 function say(text, isRefusal = false) {
+  saidAt = Date.now()
   said.textContent = text
   said.classList.toggle('refused', isRefusal)
 }
@@ -175,36 +181,20 @@ function show(isForced = false) {
   panel.fill(view, selected, isForced)
   showYaml(view, selected?.name)
   showScript(askScript)
-  showProblems()
+  showProblems(view)
   showCounts()
   if (hadFocus && document.activeElement === document.body) dag.box.focus()
 }
 
-function showProblems() {
-  const number = view.faults.length
-  part('problems-title').textContent = number === 1 ? '1 problem' : number ? `${number} problems` : view.jobs.length ? 'No problems' : ''
-  const list = part('problems'), before = list.contains(document.activeElement) ? document.activeElement.dataset.at : null
-  list.replaceChildren(...view.faults.map(({ job, words: text, line }, at) => {
-    const item = document.createElement('li'), button = item.appendChild(document.createElement('button'))
-    Object.assign(button, { type: 'button', className: 'plain', textContent: [job, text].filter(Boolean).join(' · ') })
-    if (line) button.title = `line ${line} of the YAML`
-    button.dataset.at = at
-    return item
-  }))
-  if (before !== null) (list.children[before] || list.lastElementChild)?.firstElementChild.focus()
-}
-
 function showCounts() {
-  const jobs = view.jobs.length, changes = operations.length
-  const texts = [jobs === 1 ? '1 job' : `${jobs} jobs`, changes ? (changes === 1 ? '1 change not saved' : `${changes} changes not saved`) : '']
-  document.querySelector('[data-count]').textContent = texts.filter(Boolean).join(', ')
+  const jobs = view.jobs.length, changes = operations.length, texts = [counted(jobs, 'job')]
+  if (changes) texts.push(`${counted(changes, 'change')} not saved`)
+  document.querySelector('[data-count]').textContent = texts.join(', ')
   part('empty').hidden = jobs > 0
   part('act=undo').ariaDisabled = !changes
   part('act=redo').ariaDisabled = !undone.length
   part('act=workflow').ariaPressed = !selected
-  const kept = part('kept'), isKept = view.kept.length > 0
-  kept.hidden = !isKept
-  kept.textContent = isKept ? `Kept as it is: ${view.kept.join(', ')}` : ''
+  part('kept').textContent = view.kept.length ? `Kept as it is: ${view.kept.join(', ')}` : ''
 }
 
 part('problems').addEventListener('click', event => {
@@ -222,8 +212,9 @@ async function save(event) {
   panel.flush()
   await queue
   if (!view.jobs.length) return say('Not saved: there is no job yet.', true)
-  const isNew = 'new' in form.name.dataset, isNamed = !isNew || /^[A-Za-z0-9_-]{1,128}$/.test(view.top.name)
-  const problem = isNamed ? view.faults[0] : { job: null, path: ['name'], words: 'A name is needed: letters, digits, - and _' }
+  const isNew = 'new' in form.name.dataset, isNamed = !isNew || /^[\w-]{1,128}$/.test(view.top.name)
+  const nameless = { job: null, path: ['name'], words: 'A name is needed: letters, digits, - and _' }
+  const problem = isNamed ? view.faults[0] : nameless
   if (problem) {
     say(isNamed ? 'Not saved: there are problems.' : 'Not saved: the workflow needs a name.', true)
     select(problem.job)
@@ -245,19 +236,22 @@ addEventListener('pageshow', () => { isLeaving = false })
 
 const job = () => selected?.name
 const acts = {
-  add: () => add(), undo, redo, arrange, smaller: () => dag.scale(1 / 1.25), larger: () => dag.scale(1.25), fit: () => dag.scale('fit'),
-  workflow: () => { select(null); panel.enter() }, yaml: button => toggleYaml(button), keys: () => document.getElementById('builder-keys').showModal(),
-  duplicate: () => duplicate(job()), delete: () => remove(job()), earlier: () => order(job(), -1), later: () => order(job(), 1),
+  add: () => add(), undo, redo, arrange,
+  smaller: () => dag.scale(1 / 1.25), larger: () => dag.scale(1.25), fit: () => dag.scale('fit'),
+  workflow: () => { select(null); panel.enter() }, yaml: toggleYaml,
+  keys: () => document.getElementById('builder-keys').showModal(),
+  duplicate: () => duplicate(job()), delete: () => remove(job()),
+  earlier: () => order(job(), -1), later: () => order(job(), 1),
 }
 page.addEventListener('click', ({ target }) => {
   const button = target.closest('[data-act]')
   if (button) acts[button.dataset.act](button)
 })
 
-function toggleYaml(button = part('act=yaml')) {
+function toggleYaml() {
   const pane = document.getElementById('yaml-pane')
   pane.hidden = !pane.hidden
-  button.ariaPressed = !pane.hidden
+  part('act=yaml').ariaPressed = !pane.hidden
   showYaml(view, selected?.name)
 }
 

@@ -49,7 +49,8 @@ export function keep(newKey = key) {
   key = newKey
   try {
     if (!isMoved) return localStorage.removeItem(key)
-    localStorage.setItem(key, JSON.stringify(Object.fromEntries([...nodes.keys()].map(name => [name, places.get(name)]))))
+    const kept = Object.fromEntries([...places].filter(([name]) => nodes.has(name)))
+    localStorage.setItem(key, JSON.stringify(kept))
   } catch { /* no room, or not allowed: then they are kept until the page is left */ }
 }
 
@@ -69,22 +70,29 @@ export function spotAfter(name) {
   return below(x + width + 64, y)
 }
 
-export const spotInView = () => free(...[box.scrollLeft, box.scrollTop].map(start => Math.round(start / zoom) + room))
+export function spotBelow(name) {
+  const [x, y] = places.get(name)
+  return below(x, y + height + room)
+}
+
+export const spotInView = () => free(Math.round(box.scrollLeft / zoom) + room, Math.round(box.scrollTop / zoom) + room)
 
 function free(x, y) {  // the first place that is, in rows as wide as what is seen
   const columns = Math.max(1, Math.floor((box.clientWidth / zoom - room) / (width + 64)))
-  const taken = [...nodes.keys()].map(name => places.get(name))
   for (let number = 0; ; number++) {
-    const column = x + (number % columns) * (width + 64), row = y + Math.floor(number / columns) * (height + room)
-    const isFree = taken.every(([left, top]) => Math.abs(left - column) >= width + room || Math.abs(top - row) >= height + 16)
-    if (isFree) return [column, row]
+    const spot = [x + (number % columns) * (width + 64), y + Math.floor(number / columns) * (height + room)]
+    if (isFree(...spot)) return spot
   }
 }
 
 function below(x, y) {  // the same in a column
-  const taken = [...nodes.keys()].map(name => places.get(name)).filter(([left]) => Math.abs(left - x) < width + room)
-  for (;; y += height + room) if (taken.every(([, top]) => Math.abs(top - y) >= height + 16)) return [x, y]
+  while (!isFree(x, y)) y += height + room
+  return [x, y]
 }
+
+const taken = () => [...nodes.keys()].map(name => places.get(name))
+const isFree = (x, y) =>
+  taken().every(([left, top]) => Math.abs(left - x) >= width + room || Math.abs(top - y) >= height + 16)
 
 // ---- drawing
 
@@ -219,7 +227,7 @@ export const point = ({ clientX, clientY }) => {  // of the pointer, on the shee
 }
 
 function resize() {
-  const all = [...nodes.keys()].map(name => places.get(name))
+  const all = taken()
   const least = (axis, own, seen) => Math.max(Math.floor(seen / zoom), ...all.map(spot => spot[axis] + own + 48))
   const [wide, high] = [least(0, width, view.width), least(1, height, view.height)]
   if (`${wide} ${high} ${zoom}` === size) return
@@ -236,9 +244,8 @@ new ResizeObserver(() => {
 }).observe(box)
 
 export function scale(wanted) {
-  const all = [...nodes.keys()].map(name => places.get(name))
-  const fit = () => Math.min(1, box.clientWidth / (Math.max(...all.map(([x]) => x)) + width + 32),
-    box.clientHeight / (Math.max(...all.map(([, y]) => y)) + height + 32))
+  const [right, bottom] = [0, 1].map(axis => Math.max(0, ...taken().map(spot => spot[axis])))
+  const fit = () => Math.min(1, view.width / (right + width + 32), view.height / (bottom + height + 32))
   zoom = Math.min(2, Math.max(.2, wanted === 'fit' ? fit() : zoom * wanted))
   resize()
 }

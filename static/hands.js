@@ -1,5 +1,5 @@
-// What a person does on the canvas: the pointer moves cards, pulls edges from ports and pushes the ground along; keys do
-// the same. `hooks` are told what is meant.
+// What a person does on the canvas: the pointer moves cards, pulls edges from ports and pushes the ground along; keys
+// do the same. `hooks` are told what is meant.
 import * as dag from './dag.js'
 
 const { box, cards, lines, tools, nameOf, nodes, places, width, height } = dag
@@ -95,6 +95,7 @@ const under = event => {
 function pull(event, name, isOut) {
   const [x, y] = places.get(name), from = [x + (isOut ? width : 0), y + height / 2]
   event.preventDefault()
+  dag.choose(null)  // what floats beside an edge is in the way
   let over = null
   const aim = target => {
     nodes.get(over)?.classList.remove('target')
@@ -119,13 +120,14 @@ function pull(event, name, isOut) {
 }
 
 function drop(event, name, isOut) {
-  const found = under(event), [x, y] = dag.point(event)
+  const found = under(event), [x, y] = dag.point(event).map(Math.round)
   if (found.name && found.name !== name) hooks.connect(...(isOut ? [name, found.name] : [found.name, name]))
-  else if ('name' in found && !found.name && isOut) hooks.add(name, [Math.round(x), Math.max(0, Math.round(y - height / 2))])
+  else if ('name' in found && !found.name && isOut) hooks.add(name, [x, Math.max(0, y - height / 2)])
 }
 
 box.addEventListener('pointerdown', event => {
-  if (event.target.closest('.job-box, .edge-group, .edge-tools') || event.button || event.pointerType === 'touch') return
+  if (event.target.closest('.job-box, .edge-group, .edge-tools') || event.button) return
+  if (event.pointerType === 'touch') return  // that scrolls by itself
   const [x, y, left, top] = [event.clientX, event.clientY, box.scrollLeft, box.scrollTop]
   if (event.offsetX > event.target.clientWidth && event.target === box) return  // the scroll bar
   track(event, {

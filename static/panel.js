@@ -24,23 +24,20 @@ export function fill(newView, newHandle, isForced) {
   if (handle) fillJob()
   showFaults()
   for (const group of all('details', current())) describe(group, isOther)
+  if (isForced && panel.contains(document.activeElement)) begin(document.activeElement)
 }
 
 const isBusy = control => control === document.activeElement
-
 function write(control) {
   const text = fields()[control.dataset.path]
   const form = panel.querySelector(`[data-form="${control.dataset.path}"]`)
-  if (control.type === 'checkbox') {
-    control.checked = text === 'true'
-    control.indeterminate = ![undefined, 'true', 'false'].includes(text)
-    return
-  }
+  control.checked = text === 'true'
+  control.indeterminate = ![undefined, 'true', 'false'].includes(text)
   if (control.matches('select')) offer(control, text)
   if (Array.isArray(text)) control.dataset.words = ''
-  else if (text !== undefined || form) delete control.dataset.words
+  else delete control.dataset.words
   if (form) form.value = Array.isArray(text) ? 'words' : 'text'
-  control.value = Array.isArray(text) ? text.join('\n') : text ?? ''
+  if (control.type !== 'checkbox') control.value = Array.isArray(text) ? text.join('\n') : text ?? ''
   control.dataset.sent = JSON.stringify(read(control))
 }
 
@@ -53,8 +50,9 @@ function offer(select, text) {  // a value that is not among the choices is one 
 }
 
 function fillJob() {
-  current().querySelector('[data-title]').textContent = handle.name
-  const mine = job(), waits = current().querySelector('[data-waits]'), others = current().querySelector('[data-parents]')
+  const mine = job(), parts = ['[data-title]', '[data-waits]', '[data-parents]']
+  const [title, waits, others] = parts.map(selector => panel.querySelector(selector))
+  title.textContent = handle.name
   while (waits.children.length > mine.waits.length) waits.lastElementChild.remove()
   mine.waits.forEach(([kind, name], at) => {
     const row = waits.children[at] || waits.appendChild(template('wait-row').cloneNode(true))
@@ -64,7 +62,8 @@ function fillJob() {
     row.querySelector('[data-go]').textContent = name
     row.querySelector('[data-remove]').ariaLabel = `Don't wait for ${name}`
   })
-  const names = view.jobs.map(one => one.name).filter(name => name !== handle.name && !mine.waits.some(wait => wait[1] === name))
+  const known = new Set([handle.name, ...mine.waits.map(wait => wait[1])])
+  const names = view.jobs.map(one => one.name).filter(name => !known.has(name))
   if (names.join() === [...others.options].map(option => option.value).join()) return
   others.replaceChildren(...names.map(name => new Option(name)))
 }
@@ -97,16 +96,17 @@ function makeRow(map, before = null) {
 function describe(group, isOther) {
   const texts = all('[data-path]', group).map(control =>
     control.type === 'checkbox' ? (control.checked ? control.dataset.path.split('.').pop() : '') : control.value)
-  const keys = all('.map-row', group).map(row => row.dataset.key), waits = all('[data-waits] > li', group).map(row => row.dataset.from)
+  const keys = all('.map-row', group).map(row => row.dataset.key)
+  const waits = all('[data-waits] > li', group).map(row => row.dataset.from)
   const said = [...texts, ...keys, ...waits].filter(Boolean).map(text => text.split('\n')[0])
   group.querySelector('summary small').textContent = said.join(' · ')
   const isWrong = Boolean(group.querySelector('[data-wrong]:not([hidden])'))
   if (isOther) group.open = said.length > 0 || isWrong || group.dataset.group === 'resources'
   else if (isWrong) group.open = true
   const apptainer = group.querySelector('[data-apptainer]'), runtime = group.querySelector('[data-path$=".runtime"]')
+  const isUsed = input => (input.type === 'checkbox' ? input.checked : input.value !== '')
   if (apptainer) apptainer.hidden = ['', 'pyxis'].includes(runtime.value) && !all('input', apptainer).some(isUsed)
 }
-const isUsed = input => (input.type === 'checkbox' ? input.checked : input.value !== '')
 
 // ---- what is wrong
 
@@ -161,17 +161,17 @@ function read(control) {
   return isList ? listed(control.value) : control.value
 }
 
-function send(path, value, more = '') {
-  const mine = handle
-  return hooks.act(() => ({ op: 'set', job: mine?.name ?? null, path, value }), `${session} ${path.join('.')}${more}`)
+function send(path, value, { more = '', isBack = false } = {}) {
+  const mine = handle, make = () => ({ op: 'set', job: mine?.name ?? null, path, value })
+  return hooks.act(make, `${session} ${path.join('.')}${more}`, undefined, isBack)
 }
 
 async function commit(control) {
-  const { path } = control.dataset, value = read(control), mine = handle
-  if (control.dataset.sent === JSON.stringify(value)) return
-  control.dataset.sent = JSON.stringify(value)
-  const isName = handle && path === 'name'
-  const refused = await (isName ? hooks.rename(mine, value.trim()) : send(path.split('.'), value))
+  const { path } = control.dataset, value = read(control), mine = handle, said = JSON.stringify(value)
+  if (control.dataset.sent === said) return
+  control.dataset.sent = said
+  const isName = handle && path === 'name', isBack = said === first
+  const refused = await (isName ? hooks.rename(mine, value.trim()) : send(path.split('.'), value, { isBack }))
   if (refused && mine === handle) {
     complain(control.closest('[data-field]'), refused)
     delete control.dataset.sent
@@ -179,7 +179,8 @@ async function commit(control) {
 }
 
 async function commitEntry(row) {
-  const [name, text] = row.children, key = name.value.trim(), map = row.closest('[data-map]'), path = map.dataset.map.split('.')
+  const [name, text] = row.children, key = name.value.trim()
+  const map = row.closest('[data-map]'), path = map.dataset.map.split('.')
   const old = row.dataset.key, isTaken = all('.map-row', map).some(other => other !== row && other.dataset.key === key)
   if (!key) name.value = old ?? ''
   if (!key || (key === old && text.value === row.dataset.sent)) return
@@ -196,21 +197,25 @@ async function commitEntry(row) {
   if (refused && mine === handle) complain(map, refused)
 }
 
-const take = control => {
-  if (control.matches('[data-path]')) return commit(control)
-  if (control.matches('[data-entry]')) return commitEntry(control.closest('.map-row'))
-  return null
+function take(control) {
+  if (control.matches('[data-path]')) commit(control)
+  else if (control.matches('[data-entry]')) commitEntry(control.closest('.map-row'))
 }
-export const flush = () => {
+export function flush() {  // the field that is typed in is done with
   clearTimeout(timer)
-  return document.activeElement && panel.contains(document.activeElement) ? take(document.activeElement) : null
+  const control = document.activeElement
+  if (!panel.contains(control)) return
+  take(control)
+  begin(control)
 }
 
-let timer = 0, entered = ''
-panel.addEventListener('focusin', ({ target }) => {
+let timer = 0, entered = '', first = ''  // what the field had when it was entered: as text, and as it would be sent
+function begin(control) {
   session++
-  entered = target.value
-})
+  entered = control.value
+  first = control.matches('[data-path]') ? JSON.stringify(read(control)) : ''
+}
+panel.addEventListener('focusin', ({ target }) => begin(target))
 export const isTyping = control => panel.contains(control) && control.value !== entered
 panel.addEventListener('input', ({ target }) => {
   clearTimeout(timer)
@@ -235,26 +240,25 @@ panel.addEventListener('keydown', event => {
 
 function changeForm(select) {  // words become a line each, and the other way round as a shell would have them
   const control = panel.querySelector(`[data-path="${select.dataset.form}"]`), isWords = select.value === 'words'
-  const words = isWords ? control.value.match(/(?:\{\{.*?\}\}|"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+/gs) || [] : listed(control.value)
-  const bare = word => word.replace(/"((?:\\.|[^"\\])*)"|'([^']*)'|\\(.)/gs, (_, double, single, sign) =>
-    double?.replace(/\\(["\\$`])/g, '$1') ?? single ?? sign)
-  const quoted = word => (/^[\w@%+=:,./{}[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`)
   if (isWords) control.dataset.words = ''
   else delete control.dataset.words
-  control.value = words.map(isWords ? bare : quoted).join(isWords ? '\n' : ' ')
+  control.value = isWords ? split(control.value).join('\n') : listed(control.value).map(quoted).join(' ')
   commit(control)
 }
 
+const word = /(?:\{\{.*?\}\}|"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+/gs
+const piece = /"((?:\\.|[^"\\])*)"|'([^']*)'|\\(.)/gs
+const split = text => (text.match(word) || []).map(found => found.replace(piece, (_, double, single, sign) =>
+  double?.replace(/\\(["\\$`])/g, '$1') ?? single ?? sign))
+const quoted = text => (/^[\w@%+=:,./{}[\]-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`)
+
 // ---- buttons
 
-function addRow(map) {
-  const row = map.querySelector('.map-row:not([data-key])') || makeRow(map)
-  row.firstElementChild.focus()
-}
+const addRow = map => (map.querySelector('.map-row:not([data-key])') || makeRow(map)).firstElementChild.focus()
 
 function removeRow(row) {
   const map = row.closest('[data-map]'), next = row.nextElementSibling || row.previousElementSibling
-  if (row.dataset.key !== undefined) send([...map.dataset.map.split('.'), row.dataset.key], null, ' gone')
+  if (row.dataset.key !== undefined) send([...map.dataset.map.split('.'), row.dataset.key], null, { more: ' gone' })
   row.remove()
   ;(next?.firstElementChild || map.querySelector('[data-more]')).focus()
 }
@@ -278,11 +282,11 @@ const clicks = {
     hooks.disconnect(from, handle.name, kind)
   },
   '[data-go]': button => hooks.go(button.textContent),
-  '[data-connect]': () => {
-    const { value } = panel.querySelector('[data-parents]')
+  '[data-connect]': button => {
+    const { value } = button.previousElementSibling
     if (value) hooks.connect(value, handle.name)
   },
-  '[data-clear]': button => send(button.dataset.clear.split('.'), null, ' gone'),
+  '[data-clear]': button => send(button.dataset.clear.split('.'), null, { more: ' gone' }),
   '[role=tab]': tab => showTab(tab.id),
 }
 panel.addEventListener('click', ({ target }) => {

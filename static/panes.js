@@ -1,6 +1,6 @@
-// What the builder makes, as text: the YAML beside the canvas, and the script of the job that is selected.
-const page = document.querySelector('[data-builder]')
-const yaml = page.querySelector('[data-yaml]'), script = page.querySelector('[data-script]'), none = page.querySelector('[data-no-script]')
+// What the builder makes, as text: the YAML beside the canvas, the script of the job that is selected, the problems.
+const page = document.querySelector('[data-builder]'), part = name => page.querySelector(`[data-${name}]`)
+const yaml = part('yaml'), script = part('script'), none = part('no-script')
 const escape = text => text.replace(/[&<>]/g, sign => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[sign])
 const pattern = RegExp([
   /(?<comment>(?<!\S)#.*)/, /(?<key>(?<=^ *(?:- )*|[{,] *)(?:[\w.$/-][^:#{}[\],]*|"[^"]*"|'[^']*')(?=:(?:\s|$)))/,
@@ -21,7 +21,8 @@ function paintAll(text, [first, past]) {
   let block = -1  // the column that the lines of a text after | or > stand right of
   return text.split('\n').map((line, at) => {
     const column = line.search(/\S/), isText = block >= 0 && (column < 0 || column > block)
-    if (!isText) block = /(?:^|[:-]) *[|>][-+\d]*\s*(?:\s#.*)?$/.test(line) ? line.match(/^ *(?:- +(?=\S+:))*/)[0].length : -1
+    const opens = /(?:^|[:-]) *[|>][-+\d]*\s*(?:\s#.*)?$/.test(line)
+    if (!isText) block = opens ? line.match(/^ *(?:- +(?=\S+:))*/)[0].length : -1
     return `<span class="${at >= first && at < past ? 'l mine' : 'l'}">${isText ? escape(line) : paint(line)}\n</span>`
   }).join('')
 }
@@ -29,9 +30,11 @@ function paintAll(text, [first, past]) {
 function linesOf(text, number) {  // [first, past] of a job: the items of `jobs` all begin in the same column
   const lines = text.split('\n'), start = lines.findIndex(line => /^jobs:\s*(#.*)?$/.test(line))
   const indent = lines.slice(start + 1).find(line => /^ *- /.test(line))?.search('-')
-  const items = lines.map((line, at) => at > start && line.search('- ') === indent && line[indent] === '-' ? at : -1).filter(at => at >= 0)
-  const end = lines.findIndex((line, at) => at > items[number] && line.trim() && line.search(/\S/) <= indent)
-  return start < 0 || number < 0 || number >= items.length ? [0, 0] : [items[number], end < 0 ? lines.length : end]
+  const isItem = line => line[indent] === '-' && line.search(/\S/) === indent
+  const items = lines.flatMap((line, at) => (at > start && isItem(line) ? [at] : []))
+  if (start < 0 || !(number in items)) return [0, 0]
+  const past = lines.findIndex((line, at) => at > items[number] && line.trim() && line.search(/\S/) <= indent)
+  return [items[number], past < 0 ? lines.length : past]
 }
 
 let marked = ''
@@ -55,4 +58,20 @@ export async function showScript(ask) {
   none.textContent = found.refused || ''
   script.innerHTML = found.html || ''
   copy.dataset.copy = found.text || ''
+}
+
+export const counted = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`
+
+export function showProblems({ faults, jobs }) {
+  const list = part('problems'), none = jobs.length ? 'No problems' : ''
+  const before = list.contains(document.activeElement) ? document.activeElement.dataset.at : null
+  part('problems-title').textContent = faults.length ? counted(faults.length, 'problem') : none
+  list.replaceChildren(...faults.map(({ job, words, line }, at) => {
+    const item = document.createElement('li'), button = item.appendChild(document.createElement('button'))
+    Object.assign(button, { type: 'button', className: 'plain', textContent: job ? `${job} · ${words}` : words })
+    if (line) button.title = `line ${line} of the YAML`
+    button.dataset.at = at
+    return item
+  }))
+  if (before !== null) (list.children[before] || list.lastElementChild)?.firstElementChild.focus()
 }

@@ -20,6 +20,14 @@ ROOT = Path(__file__).parents[1]
 REQUIRED = bool(os.environ.get("SRUNX_TEST_REQUIRE"))
 
 
+def pytest_collection_modifyitems(items: list) -> None:
+    """Under `-n N --dist loadgroup` all that shares the real cluster stays in one process, and begins first."""
+    items.sort(key=lambda item: item.get_closest_marker("cluster") is None)
+    for item in items:
+        if item.get_closest_marker("cluster"):
+            item.add_marker(pytest.mark.xdist_group("cluster"))
+
+
 def missing(what: str) -> None:
     """Skip in one line that says how to get it; fail where it has to be there."""
     (pytest.fail if REQUIRED else pytest.skip)(what)
@@ -165,6 +173,22 @@ def cluster(release: str | None) -> TestCluster:
 def slurm() -> TestCluster:
     """This machine's own Slurm."""
     return cluster(None)
+
+
+@pytest.fixture
+def folder(app) -> Path:
+    """Where the app's own workflows live."""
+    folder = app.extensions["srunx"].settings.workflow_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def shared(slurm):
+    """A folder that the nodes and the login host of the cluster share."""
+    folder = slurm.user("mktemp", "-d").strip()
+    yield folder
+    slurm.user("rm", "-rf", folder)
 
 
 @pytest.fixture(scope="session")

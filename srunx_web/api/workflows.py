@@ -1,5 +1,7 @@
 """/api/workflows: definitions, and their runs."""
 
+import math
+
 from flask_smorest import Blueprint
 
 from ..core import yamltext
@@ -123,9 +125,8 @@ def _saved(name: str, body: dict, may_replace: bool) -> dict:
 def _given(value):
     """What a client really says: nulls and what is empty are left out."""
     if isinstance(value, dict):
-        return {
-            key: _given(inner) for key, inner in value.items() if inner not in (None, {}, []) and _given(inner) != {}
-        }
+        given = {key: _given(inner) for key, inner in value.items()}
+        return {key: inner for key, inner in given.items() if inner not in (None, {}, [])}
     return value
 
 
@@ -154,6 +155,7 @@ def run(query, body, name):
         raise NotFound(f"Endpoint {body['endpoint_id']} not found")
     if body["sweep"]:
         raise Invalid("Sweeps are not served yet; start a run for each combination")
+    yamltext.dump(body["args_override"] or {})  # refuses what no file could say and no page could show
     what = Start(Selection(body["from_job"], body["to_job"], body["single_job"]), body["args_override"])
     if body["dry_run"]:
         return _dry(launch.preview(server().settings, definition, what))
@@ -204,7 +206,8 @@ def cancel_run(run_id):
 @blp.alt_response(503, description="No connection")
 def rerun(body, run_id):
     """Run it again: all of it, only what failed or was not reached, or from a job on."""
-    return run_json(launch.rerun(cluster(), server().settings, run_id, body["which"], body["from_job"]))
+    from_job = body["from_job"] if body["which"] == "from" else None
+    return run_json(launch.rerun(cluster(), server().settings, run_id, body["which"], from_job))
 
 
 def workflow_json(found: workflows.Definition) -> dict:
@@ -212,10 +215,19 @@ def workflow_json(found: workflows.Definition) -> dict:
     if found.workflow is None:
         return {"name": found.name, "jobs": [], "error": found.problem.detail}
     whole = found.workflow
-    more = {"args": dict(whole.args), "default_project": whole.default_project, "description": whole.description,
+    more = {"args": _finite(whole.args), "default_project": whole.default_project, "description": whole.description,
             "title": whole.title if whole.title != found.name else None}  # fmt: skip
     jobs = [_job_json(job) for job in whole.jobs]
     return {"name": found.name, "jobs": jobs, **{key: value for key, value in more.items() if value}}
+
+
+def _finite(value):
+    """Data for JSON, which has no words for YAML's .nan and .inf."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _job_json(job) -> dict:

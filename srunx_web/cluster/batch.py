@@ -12,8 +12,10 @@ TAG = "srunx:"
 # Runs what comes on stdin once all of it has come; bash would read a script itself byte by byte
 ARGV = ["sh", "-c", 'eval "$(cat)"']
 _EARLIER = re.compile(r"@(\d+)")
+_ELSEWHERE = {"cluster", "clusters", "test-only"}
 # sbatch's words when its request may have arrived all the same
-_PERHAPS = ("timed out", "Zero Bytes", "reset by peer", "Broken pipe", "Unexpected message")
+_PERHAPS = ("timed out", "Zero Bytes", "reset by peer", "Broken pipe", "Unexpected message", "receive failure",
+            "shutdown failure")  # fmt: skip
 # `over` tells how the job of that number ended, and goes on only after one that was taken
 _PREAMBLE = """\
 command -v sbatch >/dev/null || { echo 'sbatch: command not found' >&2; exit 127; }
@@ -26,7 +28,8 @@ case ${3%%;*} in '' | *[!0-9]*) exit ;; esac
 
 
 def check(submissions: list[Submission]) -> None:
-    """Invalid for what can't be handed in at all: a NUL, an unpaired surrogate, an "@2" that is no earlier one."""
+    """Invalid for what can't be handed in at all: a NUL, an unpaired surrogate, an "@2" that is no earlier one, and
+    what would go to another cluster, whose ids mean other jobs here, or to none."""
     for index, submission in enumerate(submissions):
         texts = [part for part in (*submission, *submission.folders) if isinstance(part, str)]
         try:
@@ -37,6 +40,8 @@ def check(submissions: list[Submission]) -> None:
             raise Invalid("a NUL character can't be part of a script, a name or a folder")
         if any(int(number) >= index for number in _EARLIER.findall(submission.dependency or "")):
             raise Invalid(f"the dependency {submission.dependency} names no earlier submission")
+        if found := _ELSEWHERE & directives(submission.script).keys():
+            raise Invalid(f"#SBATCH --{min(found)} is not possible here: jobs run on the connected cluster")
 
 
 def resolved(submission: Submission, ids: list[int]) -> Submission:

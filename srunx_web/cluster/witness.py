@@ -13,9 +13,11 @@ _EARLY = 2  # seconds by which times without fractions may be too early
 
 
 def tagged(jobs: list[Job], sought: list[Sought]) -> dict[str, int]:
-    """The ids of those whose comment begins with our mark; of an array its own, not those of its tasks."""
+    """The ids of those whose comment begins with our mark; of an array its own, not those of its tasks, of a
+    heterogeneous job the first."""
     wanted = {TAG + one.tag: one.tag for one in sought}
-    return {wanted[mark]: _id(job) for job in jobs if (mark := _mark(job)) in wanted}
+    ordered = sorted(jobs, key=_id, reverse=True)
+    return {wanted[mark]: _id(job) for job in ordered if (mark := _mark(job)) in wanted}
 
 
 def has_comments(records: list[Job]) -> bool:

@@ -6,10 +6,12 @@ from graphlib import CycleError
 from typing import NamedTuple
 
 from . import sandbox, sbatch
-from .errors import Invalid, NotFound
-from .sandbox import RenderFault
-from .spec import Dependency, Fault, JobSpec, invalid, is_template, read_job
+from .errors import BadRequest, Invalid, NotFound
+from .sandbox import Budget, RenderFault
+from .spec import Dependency, Fault, JobSpec, invalid, is_template, read_job, unsettled
 from .workflow import Workflow, ancestors, refuse_python, topological
+
+STEPS = 20_000_000  # of all renderings together, as core.sandbox counts them: some seconds
 
 
 class Selection(NamedTuple):
@@ -90,9 +92,11 @@ def plan(workflow: Workflow, site: Site, overrides: Mapping | None = None, part:
     refuse_python(dict(overrides or {}), "args_override")
     names = {job.name for job in workflow.jobs} if part is None else set(part)
     faults: list[Fault] = []
-    specs = _rendered(workflow, {**workflow.args, **(overrides or {})}, ancestors(workflow, names), faults)
+    budget = Budget(STEPS, who="the workflow as a whole does")
+    args = Arguments({**workflow.args, **(overrides or {})}, budget)
+    specs = _rendered(workflow, args, ancestors(workflow, names), faults)
     ready = [specs[name] for name in workflow.order if name in specs and name in names]
-    planned = [_planned(spec, site, names, faults) for spec in ready]
+    planned = [_planned(spec, site, names, faults, budget) for spec in ready]
     if faults:
         raise invalid(_located(faults, workflow), position)
     return planned
@@ -107,10 +111,9 @@ def _located(faults: list[Fault], workflow: Workflow) -> list[Fault]:
     ]
 
 
-def _rendered(workflow: Workflow, args: Mapping, names: set[str], faults: list[Fault]) -> dict[str, JobSpec]:
+def _rendered(workflow: Workflow, values: "Arguments", names: set[str], faults: list[Fault]) -> dict[str, JobSpec]:
     """The jobs with these names, every value rendered with args and the exports of their parents."""
     jobs, done = workflow.by_name, {}
-    values = Arguments(args, faults)
     for name in workflow.order:
         if name in names:
             parents = [parent.job for parent in jobs[name].depends_on if parent.job in done]
@@ -123,10 +126,11 @@ def _rendered(workflow: Workflow, args: Mapping, names: set[str], faults: list[F
 class Arguments:
     """The args of a workflow, each rendered when the first job needs it."""
 
-    def __init__(self, args: Mapping, faults: list[Fault]):
+    def __init__(self, args: Mapping, budget: Budget):
         self._args = args
-        self._faults = faults
+        self.budget = budget
         self._known: dict[str, object] = {}
+        self._refers: dict[str, list[str]] = {}
 
     def needed(self, names: set[str]) -> dict[str, object]:
         """The values of those of these names that are args, and whatever they refer to, rendered."""
@@ -147,24 +151,26 @@ class Arguments:
         while queue:
             name = queue.pop()
             if name not in found:
-                found[name] = sorted(_names(self._args[name], f"arg {name!r}") & self._args.keys())
+                self.budget.spend(sandbox.PARSING)
+                if name not in self._refers:
+                    self._refers[name] = sorted(self._names(name) & self._args.keys())
+                found[name] = self._refers[name]
                 queue += found[name]
         return found
 
+    def _names(self, name: str) -> set[str]:
+        try:
+            return sandbox.names(self._args[name], self.budget)
+        except RenderFault as fault:
+            raise RenderFault(f"arg {name!r}: {fault}") from None
+
     def _evaluated(self, name: str) -> object:
         try:
-            value = sandbox.render_leaves(self._args[name], self._known)
+            value = sandbox.render_leaves(self._args[name], self._known, self.budget)
             refuse_python(value, "args", name)
             return value
         except RenderFault as fault:
             raise RenderFault(f"arg {name!r}: {fault}") from None
-
-
-def _names(data: object, where: str) -> set[str]:
-    try:
-        return sandbox.names(data)
-    except RenderFault as fault:
-        raise RenderFault(f"{where}: {fault}") from None
 
 
 _RENDERED = tuple(one.name for one in fields(JobSpec) if one.name not in ("name", "depends_on"))
@@ -179,13 +185,14 @@ def _render(spec: JobSpec, arguments: Arguments, deps: dict, faults: list[Fault]
     data: dict[str, object] = {"name": spec.name}
     for name, value in values.items():
         try:
-            known = arguments.needed(sandbox.names(value))
-            data[name] = sandbox.render_leaves(value, {**known, "deps": deps})
+            known = arguments.needed(sandbox.names(value, arguments.budget))
+            data[name] = sandbox.render_leaves(value, {**known, "deps": deps}, arguments.budget)
         except RenderFault as fault:
             found.append(Fault((name,), str(fault), spec.name))
     if not found:
         given = {name: value for name, value in data.items() if value not in (None, {}, [], "")}
         rendered = read_job(given, (), found)
+        found += unsettled(rendered) if rendered else []
     faults += found
     return None if found else replace(rendered, depends_on=spec.depends_on)
 
@@ -203,17 +210,17 @@ def _plain(value: object) -> object:
     return {key: _plain(one) for key, one in value.items()} if isinstance(value, Mapping) else value
 
 
-def _planned(spec: JobSpec, site: Site, names: set[str], faults: list[Fault]) -> PlannedJob | None:
+def _planned(spec: JobSpec, site: Site, names: set[str], faults: list[Fault], budget: Budget) -> PlannedJob | None:
     parents = tuple(parent for parent in spec.depends_on if parent.job in names)
     try:
         if spec.script_path:
-            return _shell_job(spec, site, parents)
+            return _shell_job(spec, site, parents, budget)
         defaults = site.defaults(spec)
         filled = replace(_filled(spec, defaults), work_dir=site.remote(spec.work_dir or defaults.work_dir))
-        text = _script(filled, site, defaults.variables)
+        text = _script(filled, site, defaults.variables, budget)
     except RenderFault as fault:
         faults.append(Fault(("script_path" if spec.script_path else "template",), str(fault), spec.name))
-    except (Invalid, NotFound) as fault:
+    except (BadRequest, Invalid, NotFound) as fault:
         faults.append(Fault((), fault.detail, spec.name))
     else:
         folders = (filled.log_dir,) if filled.log_dir else ()
@@ -221,10 +228,10 @@ def _planned(spec: JobSpec, site: Site, names: set[str], faults: list[Fault]) ->
     return None
 
 
-def _shell_job(spec: JobSpec, site: Site, parents: tuple[Dependency, ...]) -> PlannedJob:
+def _shell_job(spec: JobSpec, site: Site, parents: tuple[Dependency, ...], budget: Budget) -> PlannedJob:
     """A script of the user's own: its text is the template, and no default touches it."""
     source = site.read(spec.script_path)
-    text = sandbox.render(source.text, dict(spec.script_vars)) if spec.script_vars else source.text
+    text = _script_text(source.text, spec.script_vars, budget) if spec.script_vars else source.text
     folder = site.remote(spec.work_dir) if spec.work_dir else source.folder
     return PlannedJob(spec.name, text, parents, spec, folder, (spec.log_dir,) if spec.log_dir else ())
 
@@ -242,13 +249,14 @@ def _filled(spec: JobSpec, defaults: Defaults) -> JobSpec:
     )  # fmt: skip
 
 
-def _script(spec: JobSpec, site: Site, variables: Mapping[str, str]) -> str:
+def _script(spec: JobSpec, site: Site, variables: Mapping[str, str], budget: Budget) -> str:
     if not spec.template:
         return sbatch.script(spec, variables)
-    return from_template(site.template(spec.template), spec, variables)
+    return from_template(site.template(spec.template), spec, variables, budget)
 
 
-def from_template(text: str, spec: JobSpec, variables: Mapping[str, str] | None = None) -> str:
+def from_template(text: str, spec: JobSpec, variables: Mapping[str, str] | None = None,
+                  within: Budget | None = None) -> str:  # fmt: skip
     """The script that a template makes of a job; RenderFault. README lists what a template may use."""
     values = {
         **sbatch.parts(spec, variables), "job_name": spec.name, "command": sbatch.shell_text(spec.command or ()),
@@ -258,4 +266,11 @@ def from_template(text: str, spec: JobSpec, variables: Mapping[str, str] | None 
                                "time_limit", "partition", "nodelist")},
         **spec.resources,
     }  # fmt: skip
-    return sandbox.render(text, values)
+    return _script_text(text, values, within)
+
+
+def _script_text(text: str, values: Mapping, within: Budget | None) -> str:
+    made = sandbox.render(text, values, within)
+    if "\0" in made:
+        raise RenderFault("a script can't hold a NUL character")
+    return made

@@ -1,9 +1,10 @@
 """Jinja templates in single strings, rendered so that none can reach Python, or take much time or memory.
 
 A template is parsed, held against a list of what it may consist of, and changed so that each value that it makes
-is measured by `_Budget.hold`, and each loop paid for with `_Budget.spend`.
+is measured by `Budget.hold`, and each loop paid for with `Budget.spend`.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
@@ -21,10 +22,12 @@ from .filters import FILTERS, LENGTH, METHODS, ROUNDS, bounded_range
 
 STEPS = 200_000  # of one rendering: the nodes that it evaluates and the sizes of its values
 PARSING = 20  # steps for each node of a template
+COMPILING = 1000  # of several renderings together, for each text among them
 TOKENS = 10_000
 DEPTH = 50
 LARGEST = 10**64
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BUDGET = "~budget"  # no name in a template can be written like this, nor a filter
 _TESTS = "boolean defined false float integer iterable mapping none number sequence string true undefined".split()
 _NODES = """Add And Assign Call Compare Concat CondExpr Const Dict Div Filter FloorDiv For Getattr Getitem If Keyword
@@ -39,26 +42,33 @@ class RenderFault(ValueError):
     path: tuple[str | int, ...] = ()
 
 
-def render(text: str, values: Mapping[str, object]) -> str:
+def render(text: str, values: Mapping[str, object], within: "Budget | None" = None) -> str:
     """The text with its Jinja expressions replaced; values are trees of dict, list, str, int, float, bool and None.
 
-    Raises RenderFault, also for a name that is not defined.
+    Raises RenderFault, also for a name that is not defined. `within` is what several renderings have together.
     """
-    return _render(text, values, _Budget())
+    return _render(text, values, Budget(within=within))
 
 
-def render_leaves(data: object, values: Mapping[str, object]) -> object:
+def render_leaves(data: object, values: Mapping[str, object], within: "Budget | None" = None) -> object:
     """A copy of data with every string but the keys rendered. Raises RenderFault with the path of the string."""
-    budget = _Budget()
+    budget = Budget(within=within)
     with _faults():
         return _mapped(data, lambda text: _render(text, values, budget))
 
 
-def names(data: object) -> set[str]:
+def names(data: object, within: "Budget | None" = None) -> set[str]:
     """The names that the strings of data take from outside. Raises RenderFault with the path of what is no template."""
     found: set[str] = set()
+    budget = Budget(within=within)
+
+    def look(text: str) -> None:
+        if _is_template(text):
+            budget.compile(text)
+            found.update(_names(text))
+
     with _faults():
-        _mapped(data, lambda text: found.update(_names(text) if _is_template(text) else ()))
+        _mapped(data, look)
     return found
 
 
@@ -105,19 +115,27 @@ def _is_template(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
-def _render(text: str, values: Mapping[str, object], budget: "_Budget") -> str:
+def _render(text: str, values: Mapping[str, object], budget: "Budget") -> str:
     if not _is_template(text):
-        return text
+        return _checked(text)
     pieces: list[str] = []
     length = 0
     with _faults():
+        budget.compile(text)
         template, size = _compiled(text)
         budget.spend(PARSING * size)
         for piece in template.generate({**values, _BUDGET: budget}):
             length += len(piece)
             _check_length(length, "the result")
             pieces.append(piece)
-    return "".join(pieces)
+    return _checked("".join(pieces))
+
+
+def _checked(text: str) -> str:
+    """A text that can be written; templates and JSON can spell others."""
+    if _SURROGATE.search(text):
+        raise RenderFault("half a surrogate pair is no text")
+    return text
 
 
 @lru_cache(maxsize=512)
@@ -187,17 +205,29 @@ def _filtered(node: nodes.Expr, name: str, *args: nodes.Expr) -> nodes.Filter:
     return nodes.Filter(node, name, list(args), [], None, None, lineno=node.lineno)
 
 
-class _Budget:
-    """What is left to a rendering."""
+class Budget:
+    """What is left to a rendering, and to all those that it is `within`; `who` does too much when it is spent."""
 
-    def __init__(self) -> None:
-        self.left = STEPS
+    def __init__(self, steps: int = STEPS, within: "Budget | None" = None, who: str = "the template does") -> None:
+        self.left = steps
+        self._who = who
+        self._within = within
+        self._texts: set[str] = set()
 
     def spend(self, steps: int) -> None:
         """Take steps off, or RenderFault."""
         self.left -= steps
         if self.left < 0:
-            raise RenderFault("the template does too much: its loops are too long or its values too large")
+            raise RenderFault(f"{self._who} too much: its loops are too long or its values too large")
+        if self._within:
+            self._within.spend(steps)
+
+    def compile(self, text: str) -> None:
+        """Take off what it takes to make a template of a text, of the whole only, and once."""
+        whole = self._within
+        if whole and text not in whole._texts:
+            whole._texts.add(text)
+            whole.spend(COMPILING)
 
     def hold(self, value: object) -> object:
         """The value, for steps by its size; RenderFault when it is too large, not defined, or no plain data."""

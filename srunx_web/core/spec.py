@@ -103,6 +103,18 @@ def read_job(data: object, path: tuple, faults: list[Fault]) -> JobSpec | None:
     return None if found else JobSpec(**values)
 
 
+def unsettled(spec: JobSpec) -> list[Fault]:
+    """What of a job is still an expression where a number or a word is needed, for a rendered value may look like one;
+    each would go into the script unchecked."""
+    container = spec.environment.get("container") or {}
+    checked = {
+        **{("resources", key): value for key, value in spec.resources.items()},
+        **{("environment", "container", key): value for key, value in container.items() if key in _SETTLED},
+        ("retry",): spec.retry, ("retry_delay",): spec.retry_delay,
+    }  # fmt: skip
+    return [Fault(path, "can't hold {{ or {% here", spec.name) for path, value in checked.items() if is_template(value)]
+
+
 def _job_as_a_whole(data: dict, path: tuple) -> list[Fault]:
     faults = []
     if data.get("name") is None:
@@ -327,6 +339,7 @@ _CONTAINER = {
     "mounts": _lines, "workdir": _line, "nv": _flag, "rocm": _flag, "cleanenv": _flag, "fakeroot": _flag,
     "writable_tmpfs": _flag, "overlay": _line, "env": _variables(False),
 }  # fmt: skip
+_SETTLED = ("runtime", "nv", "rocm", "cleanenv", "fakeroot", "writable_tmpfs")
 _ENVIRONMENT = {"conda": _line, "venv": _line, "container": _container, "env_vars": _variables(True)}
 _JOB = {
     "name": _name, "command": _command, "script_path": _line, "path": _line, "script_vars": _mapping,

@@ -1,7 +1,6 @@
 """A workflow: args and jobs that depend on each other, as its YAML says it (api-contract, section 10)."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -58,7 +57,7 @@ def check_name(name: str) -> str:
 
 def parse(text: str) -> Workflow:
     """The workflow of a YAML text; Invalid carries every fault with its line, TooLarge."""
-    return read(load(text), lambda path: yamltext.position(text, path))
+    return read(load(text), yamltext.positions(text))
 
 
 def load(text: str) -> object:
@@ -156,13 +155,13 @@ def _jobs(data: dict, faults: list[Fault]) -> tuple[JobSpec, ...]:
 def _as_a_graph(entries: list, jobs: Sequence[JobSpec | None]) -> list[Fault]:
     """What is wrong between the jobs: names used twice, unknown parents, cycles."""
     names = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
-    counts = Counter(name for name in names if isinstance(name, str))
+    first = {name: number for number, name in reversed(list(enumerate(names))) if isinstance(name, str)}
     faults = []
     for number, (name, job) in enumerate(zip(names, jobs, strict=True)):
-        if counts[name] > 1 and name in names[:number]:
+        if isinstance(name, str) and first[name] < number:
             faults.append(Fault(("jobs", number, "name"), "is used by another job already", name))
         for parent in job.depends_on if job else ():
-            if parent.job not in counts:
+            if parent.job not in first:
                 faults.append(Fault(("jobs", number, "depends_on"), f"there is no job {parent.job!r}", name))
     faults += _contradictions(jobs)
     if not faults and (cycle := _cycle({job.name: job.depends_on for job in jobs if job})):

@@ -1,7 +1,7 @@
 """YAML as text: read by the core schema of YAML 1.2, written so that a reader of YAML 1.1 sees the same values."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -55,10 +55,29 @@ def position(text: str, path: tuple[str | int, ...]) -> tuple[int, int] | None:
 
     None when the text is empty or no YAML.
     """
+    return positions(text)(path)
+
+
+def positions(text: str) -> Callable[[tuple[str | int, ...]], tuple[int, int] | None]:
+    """The same for many paths: the text is read once, when the first of them is asked for."""
+    root: list[Node | None] = []
+
+    def found(path: tuple[str | int, ...]) -> tuple[int, int] | None:
+        if not root:
+            root.append(_root(text))
+        return _mark(root[0], path)
+
+    return found
+
+
+def _root(text: str) -> Node | None:
     try:
-        node = _compose(text)[1]
+        return _compose(text)[1]
     except Invalid:
         return None
+
+
+def _mark(node: Node | None, path: tuple[str | int, ...]) -> tuple[int, int] | None:
     if node is None:
         return None
     for part in path:

@@ -14,6 +14,7 @@ from ..current import cluster, server
 from ..services import site, templates, workflows
 from ..services.cluster import PAGE_WAIT
 from .drafts import NODE, Draft, script, view
+from .graph import MOST_EDGES
 from .highlight import highlight
 
 blp = Blueprint("builder_pages", __name__, url_prefix="/workflows")
@@ -31,10 +32,10 @@ def edit(name):
     """One that is there; its text where the builder can't show it."""
     found = workflows.show(server().settings, name, _mount())
     try:
-        if not found.text:
+        if not found.raw:
             raise found.problem
-        if "\ufffd" in found.text:
-            raise Invalid("it is not all UTF-8")
+        if found.workflow and len(found.workflow.edges) > MOST_EDGES:
+            raise Invalid(f"it has more than {MOST_EDGES} dependencies")
         return _page(name, Draft(found.text, mount=_mount()), opened=_digest(found.text))
     except Problem as fault:
         flash(f"The builder can't show this file: {fault.detail}")
@@ -142,7 +143,7 @@ def _operations() -> list:
 
 def _on_disk(name: str) -> str | None:
     try:
-        return workflows.show(server().settings, name, _mount()).text
+        return workflows.show(server().settings, name, _mount()).raw
     except NotFound:
         return None
 

@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import count
 
 from ..core import draft, typed, workflow, yamltext
 from ..core.edges import Edge, check_jobs, edges, entries, entry, jobs_of, with_ancestors
@@ -14,12 +13,13 @@ from ..core.layout import layout
 from ..core.plan import Selection
 from ..services import workflows
 from ..settings import Settings
+from .graph import MOST_EDGES
 
 MOST_OPERATIONS = 2000
 NODE = (208, 68)  # width and height, as builder.css has them
-_LOCATED = 50  # faults whose line is looked for: each time the whole text is read
 _BEGINNING = re.compile(r"(line \d+, )?(job '[^']*'(, |: ))?")
-REMEMBERED = 64
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
+REMEMBERED = 16
 MOST_SHOWN = 10_000
 _shown: dict[int, tuple[dict, dict]] = {}
 _made: dict[tuple, dict] = {}  # definitions by text and operations: one more operation is one step from the last one
@@ -44,13 +44,19 @@ class Draft:
     def document(self) -> dict:
         """The definition as data; Invalid where an operation makes no sense, or the builder can't show it."""
         words = tuple(map(json.dumps, self.operations))
-        known = next((done for done in (len(words), len(words) - 1) if (self.base, words[:done]) in _made), 0)
-        start = _made.get((self.base, words[:known])) or _load(self.base)
-        found = draft.apply(start, self.operations[known:])
+        done, start = self._known(words)
+        found = draft.apply(start, self.operations[done:])
         if len(_made) >= REMEMBERED:
             _made.clear()
         _made[self.base, words] = found
         return found
+
+    def _known(self, words: tuple[str, ...]) -> tuple[int, object]:
+        """(how many operations are done already, what they have made)."""
+        for done in (len(words), len(words) - 1):
+            if (found := _made.get((self.base, words[:done]))) is not None:
+                return done, found
+        return 0, _load(self.base)
 
     @cached_property
     def text(self) -> str:
@@ -68,7 +74,7 @@ class Draft:
 @lru_cache(16)
 def _load(text: str) -> object:
     """Never changed by anybody: operations make copies."""
-    found = yamltext.load(text)
+    found = workflow.load(text)
     check_jobs(found)
     return found
 
@@ -76,7 +82,7 @@ def _load(text: str) -> object:
 @lru_cache(16)
 def _drawn(names: tuple[str, ...], known: tuple[Edge, ...]) -> dict:
     """Where the server's layout puts the jobs, and how it leads the edges."""
-    drawn = layout(names, known, *NODE, broken=True)
+    drawn = layout(names, known if len(known) <= MOST_EDGES else (), *NODE, broken=True)
     return {"places": drawn.places, "edges": [[*edge] for edge in drawn.edges]}
 
 
@@ -132,25 +138,23 @@ def _runs(fields: Mapping) -> str:
 
 
 def _asks(asked: Mapping[str, str]) -> list[str]:
-    """What it asks for, in words: "2 nodes", "8 GPUs", "1:00:00", "gpu"."""
+    """What it asks for, in words: "2 nodes", "8 GPUs", "30 min", "gpu"."""
     nodes, gpus = asked["nodes"], asked["gpus_per_node"]
-    if gpus.isdigit() and nodes.isdigit():
-        gpus = str(int(nodes[:9]) * int(gpus[:9]))
+    if _COUNT.fullmatch(nodes) and _COUNT.fullmatch(gpus):
+        gpus = str(int(nodes) * int(gpus))
+    time = asked["time_limit"]
     words = [
         f"{nodes} nodes" if nodes not in ("", "1") else "",
         f"{gpus} GPU{'' if gpus == '1' else 's'}" if gpus not in ("", "0") else "",
-        asked["time_limit"], asked["partition"],
-    ]  # fmt: skip
+        f"{time} min" if _COUNT.fullmatch(time) else time,
+        asked["partition"],
+    ]
     return [word for word in words if word]
 
 
 def _faults(settings: Settings, made: Draft) -> list[dict]:
     """What is wrong with it, all of it: job (its name or None), path within it, words and line."""
-    number = count()
-
-    def position(path: tuple) -> tuple[int, int] | None:
-        return yamltext.position(made.text, path) if next(number) < _LOCATED else None
-
+    position = yamltext.positions(made.text)
     try:
         workflows.planned(settings, workflow.read(made.document, position), made.mount, position)
     except Problem as problem:

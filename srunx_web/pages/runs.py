@@ -14,7 +14,7 @@ from ..services.cluster import PAGE_WAIT
 from ..services.follow import Entry
 from . import log
 from .forms import read
-from .graph import placed
+from .graph import MOST_EDGES, placed
 from .runparts import attempt, exit_words, nodes, numbers, to_rerun
 from .timeline import MOST, timeline
 
@@ -136,12 +136,13 @@ def _state(shown: runs.Shown, query: dict, wait: float) -> dict:
     """All of the page but the drawer."""
     run, here = shown.run, cluster()
     is_here = run.cluster == here.key
-    names = tuple(entry.row.name for entry in shown.entries)
+    names, edges = tuple(entry.row.name for entry in shown.entries), tuple(shown.edges)
+    is_drawn = query["view"] == "graph" and len(edges) <= MOST_EDGES
     return {
         "shown": shown, "run": run, "query": query, "is_here": is_here, "jobs": numbers(shown), "nodes": nodes(shown),
         "is_over": run.status in progress.TERMINAL, "to_rerun": to_rerun(shown),
         "version": watch.version(shown), "until": _until(shown),
-        "layout": placed(names, tuple(shown.edges)) if query["view"] == "graph" else None,
+        "layout": placed(names, edges) if is_drawn else None,
         "timeline": timeline(shown.entries, run.started_at, time.time()), "reruns": runlist.reruns(run.id),
         "label": runlist.label, "attempt": attempt, **_failures(shown, wait),
     }  # fmt: skip

@@ -5,15 +5,16 @@ from typing import NamedTuple
 from ..core import sandbox
 from ..core.layout import Layout
 from ..core.options import time_limit
-from ..core.sandbox import RenderFault
+from ..core.sandbox import Budget, RenderFault
 from ..core.spec import JobSpec
 from ..core.tally import word
 from ..core.text import duration
 from ..core.workflow import Workflow
 from ..services.follow import Entry
-from .graph import placed
+from .graph import MOST_EDGES, placed
 
 MOST = 60  # jobs of a drawing that is as high as a line
+STEPS = 1_000_000  # of all that says how many GPUs a workflow asks for: a quarter of a second
 
 
 class Sketch(NamedTuple):
@@ -25,11 +26,11 @@ class Sketch(NamedTuple):
 
 
 def sketch(found: Workflow, kinds: dict[str, str] | None = None, most: int = MOST) -> Sketch | None:
-    """Its drawing; None where it has no jobs, or too many."""
-    names = tuple(job.name for job in found.jobs)
-    if not 0 < len(names) <= most:
+    """Its drawing; None where it has no jobs, or too many jobs or dependencies."""
+    names, edges = tuple(job.name for job in found.jobs), tuple(found.edges)
+    if not 0 < len(names) <= most or len(edges) > MOST_EDGES:
         return None
-    return Sketch(names, placed(names, tuple(found.edges)), kinds or {})
+    return Sketch(names, placed(names, edges), kinds or {})
 
 
 def kinds(entries: list[Entry]) -> dict[str, str]:
@@ -39,11 +40,11 @@ def kinds(entries: list[Entry]) -> dict[str, str]:
 
 def gpus(found: Workflow) -> int | None:
     """The GPUs that its jobs ask for together, with the args as they are; None where only a run can tell."""
-    total = 0
+    total, budget = 0, Budget(STEPS)
     for job in found.jobs:
         asked = {key: job.resources.get(key, least) for key, least in (("nodes", 1), ("gpus_per_node", 0))}
         try:
-            numbers = [int(value) for value in sandbox.render_leaves(asked, found.args).values()]
+            numbers = [int(value) for value in sandbox.render_leaves(asked, found.args, budget).values()]
         except (RenderFault, ValueError):
             return None
         total += numbers[0] * numbers[1]

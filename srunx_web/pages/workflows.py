@@ -198,8 +198,13 @@ def _runs(found: Definition) -> dict:
 def download(name):
     """The file as it is."""
     found = definition(name)
-    headers = {"Content-Disposition": f'attachment; filename="{found.name}.yaml"'}
-    return Response(found.text, mimetype="application/yaml", headers=headers)
+    if found.raw is None:
+        raise found.problem
+    headers = {
+        "Content-Disposition": f'attachment; filename="{found.name}.yaml"',
+        "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+    }
+    return Response(found.raw, mimetype="application/yaml", headers=headers)
 
 
 @blp.post("/<name>/duplicate")

@@ -10,7 +10,7 @@ from ..core.errors import Conflict, Invalid, NotFound, Problem
 from ..core.spec import JOB_KEYS, RESOURCE_KEYS
 from ..core.workflow import RESERVED, check_name
 from ..current import server
-from ..services import workflows
+from ..services import files, workflows
 from .sketch import gpus, sketch
 from .workflows import definition, mount
 
@@ -55,13 +55,13 @@ def upload():
     if not file or not file.filename:
         flash("No file was chosen")
         return redirect(url_for("workflows_pages.index", mount=mount()), 303)
-    return _saved(name, file.read().decode("utf-8", "replace"), is_new=True)
+    return _saved(name, files.decoded(file.read(), file.filename), is_new=True)
 
 
 @blp.get("/<name>/yaml")
 def edit(name):
     """The file as it is."""
-    text = definition(name).text
+    text = _readable(name)
     return _form(name, text, version=_digest(text))
 
 
@@ -129,9 +129,17 @@ def _text() -> str:
     return request.form.get("yaml", "").replace("\r\n", "\n")
 
 
+def _readable(name: str) -> str:
+    """Its text; the problem of what is none, for an empty editor would invite to write over it."""
+    found = definition(name)
+    if found.raw is None:
+        raise found.problem
+    return found.raw
+
+
 def _on_disk(name: str) -> str | None:
     try:
-        return definition(name).text
+        return _readable(name)
     except NotFound:
         return None
 

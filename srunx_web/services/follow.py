@@ -8,6 +8,7 @@ from ..core import progress, states
 from ..core.progress import Part
 from ..core.spec import Dependency
 from ..store import JobRow, Run, RunJob, connected, db
+from . import arrays
 
 NOT_SUBMITTED = "not submitted"
 _COPIED = ("job_id", "state", "reason", "node_list", "submit_time", "start_time", "end_time", "exit_code")
@@ -71,14 +72,19 @@ def entries_of(run_ids: Iterable[str]) -> dict[str, list[Entry]]:
 
 def follow(cluster: str, run_id: str | None = None) -> None:
     """Copy what is on record of the jobs to the rows of runs; a row in a terminal state stays as it is."""
-    mine = JobRow.select(*(getattr(JobRow, name) for name in _COPIED), JobRow.gone_at, RunJob.id, RunJob.is_lost,
-                         *(getattr(RunJob, name) for name in _COPIED))  # fmt: skip
+    mine = JobRow.select(*(getattr(JobRow, name) for name in _COPIED), JobRow.gone_at, JobRow.array_id, RunJob.id,
+                         RunJob.is_lost, *(getattr(RunJob, name) for name in _COPIED))  # fmt: skip
     wanted = (JobRow.cluster == cluster) & _LIVE & ((RunJob.run == run_id) if run_id else True)
     width, changed = len(_COPIED), []
     with connected():
         for row in mine.join(RunJob, on=RunJob.tag == JobRow.tag).where(wanted).tuples():
-            new, (gone_at, id_, was_lost), old = row[:width], row[width : width + 3], row[width + 3 :]
-            is_lost = gone_at is not None and new[0] is not None
+            new, (gone_at, array_id, id_, was_lost), old = row[:width], row[width : width + 4], row[width + 4 :]
+            if array_id is not None and array_id == new[0]:
+                whole, is_lost = arrays.whole(cluster, array_id)
+                new = tuple(whole.get(name, value) for name, value in zip(_COPIED, new, strict=True))
+            else:
+                new = (new[0] or old[0], *new[1:])  # the id may be a newer job's by now
+                is_lost = gone_at is not None and new[0] is not None and not states.is_terminal(new[1])
             if (new, is_lost) != (old, was_lost):
                 changed.append((*new, is_lost, id_, old[1]))
         if changed:
@@ -87,9 +93,9 @@ def follow(cluster: str, run_id: str | None = None) -> None:
 
 
 def live_runs(cluster: str, run_id: str | None = None) -> list[Run]:
-    """The runs that are not over, and those that were to be cancelled while a job of theirs is still alive."""
+    """The runs that are not over, and those of which a job is still alive and must not go on."""
     alive = RunJob.select(RunJob.run).where(_LIVE & RunJob.is_lost.__invert__() & RunJob.tag.is_null(False))
-    is_open = Run.status.not_in(progress.TERMINAL) | (Run.cancel_requested_at.is_null(False) & Run.id.in_(alive))
+    is_open = Run.status.not_in(progress.TERMINAL) | Run.id.in_(alive)
     with connected():
         return list(Run.select().where((Run.cluster == cluster) & is_open & ((Run.id == run_id) if run_id else True)))
 
@@ -155,12 +161,13 @@ def conclude(run: Run, found: list[Entry]) -> str:
 
 
 def move(run: Run, status: str, error: str | None = None) -> str:
-    """Give the run a new state, if it still has the one that was read; the one that it has then."""
+    """Give the run a new state, if it still has the one that was read and that is no end; the one that it has then."""
     values = {"status": status, "error": error or run.error}
     if status in progress.TERMINAL:
         values["completed_at"] = time.time()
     with connected(), db.atomic("IMMEDIATE"):
-        if Run.update(**values).where((Run.id == run.id) & (Run.status == run.status)).execute():
+        mine = (Run.id == run.id) & (Run.status == run.status) & Run.status.not_in(progress.TERMINAL)
+        if Run.update(**values).where(mine).execute():
             for name, value in values.items():
                 setattr(run, name, value)
         else:

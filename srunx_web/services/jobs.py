@@ -187,10 +187,17 @@ def own_comment(comment: str | None) -> str | None:
 
 def settle(cluster: Cluster) -> None:
     """One round of book-keeping, as the tick does it: see the queue, learn how vanished jobs ended, look up
-    submissions whose answer never came."""
+    submissions whose answer never came. Only the first of these has to work: the accounting can be down for days."""
     fresh(cluster.mine, cluster.title)
-    cluster.records.settle(cluster.scheduler, cluster.in_queue, time.time())
-    look_up(cluster, time.time())
+    for step in (_settle_vanished, look_up):
+        try:
+            step(cluster, time.time())
+        except Problem as fault:
+            log.warning("tick: %s", fault.detail)
+
+
+def _settle_vanished(cluster: Cluster, now: float) -> None:
+    cluster.records.settle(cluster.scheduler, cluster.in_queue, now)
 
 
 def look_up(cluster: Cluster, now: float) -> None:

@@ -39,7 +39,7 @@ def preview(settings: Settings, definition: Definition, start: Start) -> list[Pl
     """What a run would hand in, in order; Invalid, Denied, NotFound."""
     found = valid(definition)
     where = {"overrides": dict(start.args or {}), "selection": start.selection}
-    return planned(settings, found, definition.mount, lambda path: yamltext.position(definition.text, path), **where)
+    return planned(settings, found, definition.mount, yamltext.positions(definition.text), **where)
 
 
 def start(cluster: Cluster, settings: Settings, definition: Definition, what: Start) -> Shown:
@@ -107,11 +107,19 @@ def _write(cluster: Cluster, run: Run, jobs: list[PlannedJob], earlier: Mapping[
     tags = {job.name: secrets.token_hex(8) for job in jobs}
     new = [Submission(job.script, job.name, tags[job.name], job.work_dir) for job in jobs if job.name not in kept]
     with connected(), db.atomic("IMMEDIATE"):
+        _check_twin(run)
         run.save(force_insert=True)
         cluster.records.begin(new, "run", run.started_at, is_tried=False)
         rows = [_row(run, position, job) | (_carried(kept[job.name]) if job.name in kept else {"tag": tags[job.name]})
                 for position, job in enumerate(jobs)]  # fmt: skip
         insert(RunJob, rows)
+
+
+def _check_twin(run: Run) -> None:
+    """Conflict when the same part of the same run is being run again already: a button pressed twice."""
+    twins = (Run.parent == run.parent) & (Run.part == run.part) & Run.status.not_in(progress.TERMINAL)
+    if run.parent and Run.select().where(twins).exists():
+        raise Conflict("This is being run again already; cancel that run first, or wait for its end")
 
 
 _FRESH = {"tag": None, "job_id": None, "state": states.PENDING, "reason": None, "is_unreached": False, "node_list": "",
@@ -161,7 +169,7 @@ def rerun(cluster: Cluster, settings: Settings, run_id: str, which: str, from_jo
     """Run it again from the definition and args that it had: `all`, only what `failed` or was not reached, or `from`
     a job on with all that depends on it. Jobs that completed and are not meant are carried over, not run again.
 
-    Conflict while it is going on; Invalid when there is nothing to run.
+    Conflict while it is going on, or is being run again in the same way; Invalid when there is nothing to run.
     """
     shown = show(cluster, run_id)
     check_cluster(cluster, shown.run)

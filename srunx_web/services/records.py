@@ -1,6 +1,7 @@
 """What is on record of a cluster's jobs: every one of mine that was seen or submitted, for good."""
 
 import threading
+from collections.abc import Set
 
 from peewee import EXCLUDED, Case, fn
 
@@ -9,11 +10,14 @@ from ..cluster.scheduler import Scheduler
 from ..core import states
 from ..core.model import Job, Sought, Submission
 from ..store import JobRow, RunJob, connected, db, execute_many, insert
+from . import arrays
 
 RECENT_SECONDS = 24 * 3600
 RECENT_JOBS = 500
 REMEMBERED = 100_000
 LAG_SECONDS = 60
+STALE_SECONDS = 900  # the accounting may call a job alive for ever that slurmctld lost
+PIECE = 10_000  # ids in one statement
 LOOKED_UP = "not in the queue any more; being looked up"
 _COLUMNS = Job._fields[1:]
 _STORED = [JobRow.job_id, *(getattr(JobRow, name) for name in _COLUMNS)]
@@ -28,6 +32,7 @@ class Records:
         self._cluster = cluster
         self._lock = threading.Lock()
         self._written: dict[int, Job] = {}
+        self._missing: dict[int, float] = {}  # since when the queue does not show these live jobs
 
     def _mine(self):
         return JobRow.select(*_STORED).where((JobRow.cluster == self._cluster) & JobRow.job_id.is_null(False))
@@ -38,6 +43,7 @@ class Records:
         with self._lock, connected():
             changed = [job for job in jobs if self._written.get(job.id) != job._replace(priority=None)]
             self._recognise(changed, now)
+            self._part(changed, now)
             if changed:
                 with db.atomic():
                     self._upsert(changed, now)
@@ -47,21 +53,31 @@ class Records:
 
     def _recognise(self, jobs: list[Job], now: float) -> None:
         """Give submissions of ours their ids by the tags that the jobs carry: their own answer may never come."""
-        tags = {tag: job.array_id or job.id for job in jobs if (tag := _tag(job.comment))}
+        tags: dict[str, int] = {}
+        for job in jobs:
+            if tag := _tag(job.comment):  # parts of a heterogeneous job all carry it; the first one stands for them
+                tags[tag] = min(job.array_id or job.id, tags.get(tag, job.id))
         waiting = (JobRow.cluster == self._cluster) & JobRow.job_id.is_null() & JobRow.tag.in_(list(tags))
         for (tag,) in JobRow.select(JobRow.tag).where(waiting).tuples() if tags else ():
             self.adopt(tag, tags[tag], now)
+
+    def _part(self, jobs: list[Job], now: float) -> None:
+        """Ids can begin again at 1: a submission whose id is another job's by now keeps its script, not the id."""
+        ours = (JobRow.cluster == self._cluster) & JobRow.tag.is_null(False) & JobRow.submit_time.is_null(False)
+        for start in range(0, len(jobs), PIECE):
+            new = {job.id: job for job in jobs[start : start + PIECE]}
+            rows = JobRow.select().where(ours & JobRow.job_id.in_(list(new)))
+            if others := [row.id for row in rows if _is_another(new[row.job_id], row)]:
+                _strip(JobRow.id.in_(others), now)
 
     def _upsert(self, jobs: list[Job], now: float) -> None:
         rows = [(self._cluster, now, None, *job) for job in jobs]
         fields = [JobRow.cluster, JobRow.seen_at, JobRow.gone_at, JobRow.job_id, *_STORED[1:]]
         changes = {getattr(JobRow, name): _new_value(name) for name in (*_COLUMNS, "seen_at", "gone_at")}
-        # an id that began again at 1 is another job: what was submitted as the old one is not its script
-        is_same = JobRow.submit_time.is_null() | (EXCLUDED.name == JobRow.name) & (
-            fn.COALESCE(EXCLUDED.work_dir, "") == fn.COALESCE(JobRow.work_dir, "")
-        )
-        changes |= {field: Case(None, [(is_same, field)], None) for field in (JobRow.script, JobRow.tag, JobRow.source)}
-        may_change = JobRow.state.not_in(states.TERMINAL) | (EXCLUDED.submit_time > JobRow.submit_time)
+        # of a requeue, or an id used anew, the accounting may only know the submission before
+        is_late = EXCLUDED.submit_time < JobRow.submit_time
+        is_open = JobRow.state.not_in(states.TERMINAL) & (fn.COALESCE(is_late, 0) == 0)
+        may_change = is_open | (EXCLUDED.submit_time > JobRow.submit_time)
         target = [JobRow.cluster, JobRow.job_id]
         one = JobRow.insert_many(rows[:1], fields).on_conflict(conflict_target=target, update=changes, where=may_change)
         execute_many(one, rows)
@@ -84,26 +100,33 @@ class Records:
             return [Job(*row) for row in rows.order_by(JobRow.job_id.desc()).limit(RECENT_JOBS).tuples()], at
 
     def settle(self, scheduler: Scheduler, shown: set[int], now: float) -> None:
-        """Look up the live jobs that the queue does not show any more; those that nobody knows are gone,
-        their end unknown. Problems of the look-up pass through, and then nothing changes."""
+        """Look up the live jobs that the queue does not show any more, and arrays of which it does not show all tasks;
+        those that nobody knows are gone, their end unknown. Problems of the look-up pass through, and then nothing
+        changes."""
         with connected():
             live = [row[0] for row in self._mine().where(_LIVE).tuples()]
+            torn = arrays.torn(self._cluster)
         vanished = [id_ for id_ in live if id_ not in shown]
-        if vanished:
-            found = scheduler.jobs(vanished)
-            self.write(list(found.values()), now)
-            self._give_up([id_ for id_ in vanished if id_ not in found], now)
+        found = scheduler.jobs(vanished) if vanished else {}
+        tasks = [job for id_ in torn for job in scheduler.array(id_)]
+        self.write([*found.values(), *tasks], now)
+        self._give_up(vanished, torn, found.keys(), now)
 
-    def _give_up(self, ids: list[int], now: float) -> None:
-        """Not at once: the accounting hears of a job some seconds after slurmctld, which may have forgotten it."""
+    def _give_up(self, vanished: list[int], torn: list[int], known: Set[int], now: float) -> None:
+        """Not at once: the accounting hears of a job some seconds after slurmctld, which may have forgotten it; and
+        of the end of one that it still calls alive perhaps later."""
+        self._missing = {id_: self._missing.get(id_, now) for id_ in (*vanished, *torn)}
+        gone = [
+            id_ for id_, since in self._missing.items()
+            if now - since >= (STALE_SECONDS if id_ in known else LAG_SECONDS)
+        ]  # fmt: skip
         with connected():
-            mine = (
-                (JobRow.cluster == self._cluster)
-                & JobRow.job_id.in_(ids)
-                & _LIVE
-                & (JobRow.seen_at < now - LAG_SECONDS)
-            )
+            still = [id_ for id_ in torn if id_ in gone and arrays.is_torn(self._cluster, id_)]
+            is_open = _LIVE | JobRow.job_id.in_(still)
+            mine = (JobRow.cluster == self._cluster) & JobRow.job_id.in_(gone) & is_open
             JobRow.update(state=states.UNKNOWN, reason="ended, result unknown", gone_at=now).where(mine).execute()
+        for id_ in gone:  # should the queue show one again, it is alive
+            self._written.pop(id_, None)
 
     def row(self, job_id: int) -> JobRow | None:
         """What is on record of one job."""
@@ -147,14 +170,17 @@ class Records:
         had the id (they can begin again at 1) loses it."""
         with connected(), db.atomic("IMMEDIATE"):
             ours = (JobRow.tag == tag) & JobRow.job_id.is_null()
-            if not JobRow.select().where(ours).exists():
+            row = JobRow.get_or_none(ours)
+            if row is None:
                 return
             same = (JobRow.cluster == self._cluster) & (JobRow.job_id == job_id)
-            seen = self._mine().where(same & JobRow.tag.is_null()).tuples().first()
+            meanwhile = JobRow.seen_at >= (row.attempted_at or 0)
+            seen = self._mine().where(same & JobRow.tag.is_null() & meanwhile).tuples().first()
             JobRow.delete().where(same & JobRow.tag.is_null()).execute()
-            JobRow.update(job_id=None, gone_at=now).where(same).execute()
+            _strip(same, now)
             values = dict(zip(_COLUMNS, seen[1:], strict=True)) if seen else {"state": states.PENDING, "reason": None}
             JobRow.update(job_id=job_id, gone_at=None, **values).where(ours).execute()
+            RunJob.update(job_id=job_id).where((RunJob.tag == tag) & RunJob.job_id.is_null()).execute()
 
     def adopt_all(self, ids: dict[str, int], now: float) -> None:
         """Slurm took these submissions, by their tags; mostly under ids that nobody had."""
@@ -167,6 +193,8 @@ class Records:
             if new:
                 ours = JobRow.tag.in_(list(new)) & JobRow.job_id.is_null()
                 JobRow.update(job_id=Case(JobRow.tag, list(new.items())), gone_at=None).where(ours).execute()
+                mine = RunJob.tag.in_(list(new)) & RunJob.job_id.is_null()
+                RunJob.update(job_id=Case(RunJob.tag, list(new.items()))).where(mine).execute()
 
     def forget(self, tag: str) -> None:
         """The submission was refused: there is no such job."""
@@ -185,7 +213,7 @@ class Records:
             mine = (JobRow.cluster == self._cluster) & JobRow.job_id.is_null() & (JobRow.attempted_at > since)
             alone = JobRow.tag.not_in(RunJob.select(RunJob.tag).where(RunJob.tag.is_null(False)))
             return list(
-                JobRow.select().where(mine & JobRow.end_time.is_null() & alone).order_by(JobRow.attempted_at.desc())
+                JobRow.select().where(mine & JobRow.submit_time.is_null() & alone).order_by(JobRow.attempted_at.desc())
             )
 
     def tagged(self, tag: str) -> JobRow | None:
@@ -211,6 +239,22 @@ def _tag(comment: str | None) -> str | None:
     """Our mark at the beginning of a comment."""
     first = (comment or "").split(" ", 1)[0]
     return first.removeprefix(TAG) if first.startswith(TAG) else None
+
+
+def _is_another(job: Job, row: JobRow) -> bool:
+    """Whether a job is not the one that was submitted as this row, though it has its id."""
+    if job.submit_time is None or job.submit_time <= row.submit_time:
+        return False
+    if tag := _tag(job.comment):
+        return tag != row.tag
+    is_elsewhere = None not in (job.work_dir, row.work_dir) and job.work_dir != row.work_dir
+    return job.name != row.name or is_elsewhere
+
+
+def _strip(which, now: float) -> None:
+    """Take the id from rows whose job has gone; how it ended is not known unless it was seen."""
+    state = Case(None, [(JobRow.state.in_(states.TERMINAL), JobRow.state)], states.UNKNOWN)
+    JobRow.update(job_id=None, gone_at=now, state=state).where(which).execute()
 
 
 def _new_value(name: str):

@@ -114,9 +114,16 @@ def check_cluster(cluster: Cluster, run: Run) -> None:
 
 def resolve(cluster: Cluster, run_id: str, name: str, job_id: int | None) -> None:
     """The user's answer for a submission of which nobody knows whether Slurm took it: the id it has, or None to
-    submit it once more. Invalid when nobody asked; NotFound."""
+    submit it once more. Invalid when nobody asked; Conflict while a submission of the run is under way; NotFound."""
+    check_cluster(cluster, show(cluster, run_id).run)
+    with cluster.locks.hold(run_id, LOCK_SECONDS) as is_held:  # of two answers at once only one counts
+        if not is_held:
+            raise Conflict("Jobs of this run are being submitted; try again in a moment")
+        _resolve(cluster, run_id, name, job_id)
+
+
+def _resolve(cluster: Cluster, run_id: str, name: str, job_id: int | None) -> None:
     shown = show(cluster, run_id)
-    check_cluster(cluster, shown.run)
     entry = next((entry for entry in shown.entries if entry.row.name == name), None)
     if entry is None:
         raise NotFound(f"There is no job {name!r} in this run")

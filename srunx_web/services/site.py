@@ -3,11 +3,11 @@
 import os
 import posixpath
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from ..core.errors import Invalid, NotFound
 from ..core.plan import Defaults, ShellScript, Site
-from ..core.spec import Fault, JobSpec, invalid, read_job
+from ..core.spec import Fault, JobSpec, invalid, read_job, unsettled
 from ..settings import Mount, Settings, merged, read_config
 from . import files, templates
 
@@ -71,22 +71,21 @@ def _defaults(settings: Settings, used: Mount | None) -> Defaults:
     found: Mapping = {}
     for level in levels:
         found = merged(found, {key: level[key] for key in BUILT_IN if key in level})
-    _check(found)
-    environment = {key: value for key, value in (found.get("environment") or {}).items() if value}
-    if isinstance(environment.get("container"), str):
-        environment["container"] = {"image": environment["container"]}
+    usual = _read(found)
+    environment = {key: value for key, value in usual.environment.items() if value}
     profile = settings.profile.env_vars if settings.profile else {}
-    resources = {key: value for key, value in (found.get("resources") or {}).items() if value is not None}
-    return Defaults(resources, environment, found.get("log_dir"), found.get("work_dir"), profile)
+    return Defaults(usual.resources, environment, usual.log_dir, usual.work_dir, profile)
 
 
-def _check(found: Mapping) -> None:
-    """A default is as much part of a script as what the job says itself."""
+def _read(found: Mapping) -> JobSpec:
+    """Defaults as the job that they would be: each is as much part of a script as what the job says itself."""
     faults: list[Fault] = []
     given = {key: value for key, value in found.items() if value not in (None, {}, "")}
-    read_job({"name": "defaults", "command": ["true"], **given}, (), faults)
+    spec = read_job({"name": "defaults", "command": ["true"], **given}, (), faults)
+    faults += unsettled(spec) if spec else []
     if faults:
         raise Invalid(f"The configured defaults: {invalid(faults).detail}")
+    return spec
 
 
 def _remote(settings: Settings, folder: str | None, home: Mount | None) -> str | None:
@@ -106,7 +105,7 @@ def _script(settings: Settings, path: str, home: Mount | None) -> ShellScript:
     """A script file below a mount or the workflow folder, and the folder it starts in; Denied, NotFound."""
     base = home.local if home else settings.workflow_dir
     roots = [one.local for one in mounts(settings)] + [settings.workflow_dir]
-    real = files.inside(base / Path(path).expanduser(), roots)
+    real = files.inside(base, path, roots)
     text = files.read_text(real)
     within = [one for one in mounts(settings) if real.is_relative_to(one.local.resolve())]
     if not within:

@@ -3,10 +3,8 @@ and runs nothing twice."""
 
 import time
 
-from peewee import Case
-
 from ..core import progress, states
-from ..core.errors import Problem, SlurmFailed, Uncertain
+from ..core.errors import Invalid, Problem, SlurmFailed, Uncertain
 from ..core.model import Submission
 from ..store import JobRow, Run, RunJob, connected, db
 from .cluster import Cluster
@@ -37,19 +35,23 @@ def _next_batch(cluster: Cluster, run: Run, size: int, confirmed: dict[str, floa
     `confirmed` are the times (monotonic) at which slurmctld surely knew a job. It matters: slurmctld takes a parent
     that it has forgotten for fulfilled, even when that failed.
     """
+    sure: set[str] = set()  # each is asked for once, or a squeue that takes long would never be new enough
     while True:
         found = entries(run.id)
         rule_out(found)
         batch = _possible(found, size)
         now = time.monotonic()
-        old = [row for row in _live_parents(found, batch) if now - confirmed.get(row.name, -1e9) > CONFIRM_SECONDS]
+        sure |= {name for name, at in confirmed.items() if now - at <= CONFIRM_SECONDS}
+        old = [row for row in _live_parents(found, batch) if row.name not in sure]
         if not old:
             return _submissions(found, batch)
-        known = cluster.scheduler.jobs([row.job_id for row in old])
-        cluster.records.write(list(known.values()), time.time())
+        jobs = cluster.scheduler.queue(mine=True)  # not the accounting, which may know it later or longer
+        cluster.records.write(jobs, time.time())
         follow(cluster.key, run.id)
+        known = {job.id for job in jobs} | {job.array_id for job in jobs}
+        sure |= {row.name for row in old}
         confirmed.update({row.name: now for row in old if row.job_id in known})
-        if any(row.job_id not in known for row in old):  # nobody knows it: the tick finds out, or gives up
+        if any(row.job_id not in known for row in old):  # forgotten: the tick finds out how it ended, or gives up
             return {}
 
 
@@ -103,6 +105,8 @@ def _hand_in(cluster: Cluster, run: Run, batch: dict[str, Submission]) -> None:
         outcomes = cluster.scheduler.submit_all(list(batch.values()))
     except Uncertain:
         raise
+    except Invalid as fault:
+        outcomes = [fault, *[None] * (len(batch) - 1)]
     except Problem:
         cluster.records.retract(tags)
         raise
@@ -132,9 +136,6 @@ def _note(cluster: Cluster, run: Run, batch: dict[str, Submission], outcomes: li
             refused = refused or ((name, outcome) if outcome else None)
     with connected(), db.atomic("IMMEDIATE"):
         cluster.records.adopt_all(ids, time.time())
-        if ids:
-            mine = RunJob.tag.in_(list(ids)) & RunJob.job_id.is_null()
-            RunJob.update(job_id=Case(RunJob.tag, list(ids.items()))).where(mine).execute()
         cluster.records.retract(untried)
         if refused:
             _mark_refused(run, *refused)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core import plan, sandbox
-from ..core.errors import Denied, Invalid, NotFound
+from ..core.errors import Denied, Invalid, NotFound, Problem
 from ..core.sandbox import RenderFault
-from ..core.spec import Fault, JobSpec, invalid, read_job
+from ..core.spec import Fault, JobSpec, invalid, read_job, unsettled
 from ..core.workflow import check_name
 from ..settings import Settings
 from . import files
@@ -47,7 +47,15 @@ def list_(settings: Settings) -> list[Template]:
     found = {
         path.name.removesuffix(ENDING) for folder in (_SHIPPED, _own(settings)) for path in folder.glob(f"*{ENDING}")
     }
-    return [show(settings, name) for name in sorted(found)]
+    return [template for name in sorted(found) if (template := _readable(settings, name))]
+
+
+def _readable(settings: Settings, name: str) -> Template | None:
+    """One file that is no template must not hide the others."""
+    try:
+        return show(settings, name)
+    except Problem:
+        return None
 
 
 def show(settings: Settings, name: str) -> Template:
@@ -86,13 +94,16 @@ def delete(settings: Settings, name: str) -> None:
     """Delete one's own; NotFound, Denied."""
     if not show(settings, name).is_own:
         raise Denied(f"Template {name!r} ships with srunx-web and can't be deleted")
-    (_own(settings) / f"{name}{ENDING}").unlink(missing_ok=True)
+    files.delete(_own(settings) / f"{name}{ENDING}")
 
 
 def apply(settings: Settings, name: str, job: dict) -> str:
     """The script that a template makes of a job (keys as in a workflow); Invalid, NotFound."""
     faults: list[Fault] = []
     spec = read_job(job, (), faults)
+    faults += unsettled(spec) if spec else []
+    if spec and spec.command is None:
+        faults.append(Fault(("command",), "is missing: a template starts a command", spec.name))
     if faults:
         raise invalid(faults)
     try:

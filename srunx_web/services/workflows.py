@@ -1,5 +1,6 @@
 """Workflow definitions: YAML files in the server's own folder, or in that of a mount."""
 
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +23,20 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Definition:
-    """A file with a workflow; `workflow` is None when it can't be read, and `problem` says why."""
+    """A file with a workflow; `workflow` is None when it can't be read, and `problem` says why. `raw` is None when it
+    is no text at all."""
 
     name: str
     path: Path
-    text: str
+    raw: str | None
     workflow: Workflow | None
     problem: Problem | None
     mount: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What is written in it, "" when it is no text."""
+        return self.raw or ""
 
     @property
     def project(self) -> str | None:
@@ -38,20 +45,24 @@ class Definition:
 
 
 def folder(settings: Settings, mount: str | None) -> Path:
-    """Where definitions live; NotFound for an unknown mount."""
-    return find_mount(settings, mount).local / ".srunx/workflows" if mount else settings.workflow_dir
+    """Where definitions live; NotFound for an unknown mount, Denied where links lead out of it."""
+    if not mount:
+        return settings.workflow_dir
+    local = find_mount(settings, mount).local
+    files.inside(local, ".srunx/workflows", [local])
+    return local / ".srunx/workflows"
 
 
 def list_(settings: Settings, mount: str | None = None) -> list[Definition]:
     """All of them by file name, broken ones with their problem."""
     place = folder(settings, mount)
     paths = {path.stem: path for ending in reversed(ENDINGS) for path in place.glob(f"*{ending}")}
-    return [_definition(paths[stem], mount) for stem in sorted(paths) if workflow.NAME.fullmatch(stem)]
+    return [_definition(settings, paths[stem], mount) for stem in sorted(paths) if workflow.NAME.fullmatch(stem)]
 
 
 def show(settings: Settings, name: str, mount: str | None = None) -> Definition:
     """The definition of that name; NotFound, Invalid for what can't be a name."""
-    return _definition(_path(settings, name, mount), mount)
+    return _definition(settings, _path(settings, name, mount), mount)
 
 
 def valid(definition: Definition) -> Workflow:
@@ -68,15 +79,15 @@ def _path(settings: Settings, name: str, mount: str | None) -> Path:
 
 
 def _existing(place: Path, name: str) -> Path | None:
-    return next((path for ending in ENDINGS if (path := place / f"{name}{ending}").exists()), None)
+    return next((path for ending in ENDINGS if os.path.lexists(path := place / f"{name}{ending}")), None)
 
 
-def _definition(path: Path, mount: str | None) -> Definition:
+def _definition(settings: Settings, path: Path, mount: str | None) -> Definition:
     """A file as it is now; parsed once for each version of it."""
     try:
-        text = files.read_text(path, workflow.SIZE_LIMIT)
+        text = files.read_text(_real(settings, path, mount), workflow.SIZE_LIMIT)
     except Problem as fault:
-        return Definition(path.stem, path, "", None, fault, mount)
+        return Definition(path.stem, path, None, None, fault, mount)
     with _lock:
         if len(_known) > REMEMBERED:
             _known.clear()
@@ -84,6 +95,12 @@ def _definition(path: Path, mount: str | None) -> Definition:
             found = _known[path, text] = _parsed(text)
     is_whole = isinstance(found, Workflow)
     return Definition(path.stem, path, text, found if is_whole else None, None if is_whole else found, mount)
+
+
+def _real(settings: Settings, path: Path, mount: str | None) -> Path:
+    """Where a file is when the links to it are followed: anywhere from the user's own folder, but a project that came
+    from elsewhere must not lead out of its mount. Denied, BadRequest."""
+    return files.inside(path.parent, path.name, [find_mount(settings, mount).local if mount else Path("/")])
 
 
 def _parsed(text: str) -> Workflow | Problem:
@@ -97,7 +114,7 @@ def check(settings: Settings, text: str, project: str | None = None) -> Workflow
     """The workflow of a text when it can be run as it is: read, ordered, every script rendered; Invalid with all
     faults, Denied for a script out of bounds."""
     found = workflow.parse(text)
-    planned(settings, found, project, lambda path: yamltext.position(text, path))
+    planned(settings, found, project, yamltext.positions(text))
     return found
 
 
@@ -119,12 +136,12 @@ def save(settings: Settings, name: str, text: str, mount: str | None, may_replac
         raise Invalid("A workflow needs at least one job", [fault])
     place = folder(settings, mount)
     path = _existing(place, name) or place / f"{name}.yaml"
-    if path.exists() and not may_replace:
+    if os.path.lexists(path) and not may_replace:
         raise Conflict(f"Workflow {name!r} exists already")
-    files.write_text(path, text, may_replace)
+    files.write_text(_real(settings, path, mount), text, may_replace)
     if mount:
         _ignore(path.parent.parent)
-    return _definition(path, mount)
+    return _definition(settings, path, mount)
 
 
 def _ignore(place: Path) -> None:
@@ -135,7 +152,7 @@ def _ignore(place: Path) -> None:
 
 def delete(settings: Settings, name: str, mount: str | None = None) -> None:
     """Delete a definition; its runs stay. NotFound."""
-    _path(settings, name, mount).unlink(missing_ok=True)
+    files.delete(_path(settings, name, mount))
 
 
 def duplicate(settings: Settings, name: str, mount: str | None = None) -> Definition:

@@ -4,9 +4,13 @@ import time
 
 import pytest
 
-from srunx_web.core.errors import Uncertain
+from srunx_web.core.errors import Invalid, SlurmFailed, Uncertain
 from srunx_web.services import jobs as service
+from srunx_web.services import runs
+from srunx_web.services.tick import tick
+from srunx_web.store import Run, RunJob, connected
 from tests.conftest import cluster_of
+from tests.flows import Flows, job
 from tests.server import Server
 
 
@@ -23,6 +27,9 @@ class CutOff:
         if self._arrives:
             self._scheduler.submit(submission)
         raise Uncertain("sbatch on login gave no answer within 45 s")
+
+    def submit_all(self, submissions):
+        self.submit(submissions[0])
 
 
 @pytest.mark.parametrize("arrives", [True, False])
@@ -72,3 +79,64 @@ def test_a_full_disk_is_told_and_hides_nothing(app, client, jobs):
     here.disk_problem = "What is seen can't be recorded: database or disk is full."
     assert "disk is full" in client.get("/jobs").text and "seen" in client.get("/jobs").text
     assert client.get(f"/api/jobs/{id_}").status_code == 200
+
+
+class NoAccounting:
+    """A scheduler whose accounting is down, and whose queue shows nothing any more."""
+
+    def __init__(self, scheduler):
+        self._scheduler = scheduler
+
+    def __getattr__(self, name):
+        return getattr(self._scheduler, name)
+
+    def queue(self, mine):
+        return []
+
+    def jobs(self, ids):
+        raise SlurmFailed("sacct failed: Connection refused")
+
+
+def test_runs_go_on_while_the_accounting_is_down(app, client):
+    flows, here = Flows(client), cluster_of(app)
+    first, second = (flows.start(name, [job("a", "sleep 60")]) for name in ("first", "second"))
+    with connected():  # as if the server had been killed before it told the scheduler
+        Run.update(cancel_requested_at=time.time()).where(Run.id == second).execute()
+    real, here.scheduler = here.scheduler, NoAccounting(here.scheduler)
+    here.changed()
+    tick(here)
+    here.scheduler = real
+    assert flows.wait(second)["status"] == "cancelled"
+    assert flows.show(first)["status"] == "running"
+
+
+def test_of_two_answers_to_a_doubt_only_the_first_counts(app, client):
+    flows, here = Flows(client), cluster_of(app)
+    real, here.scheduler = here.scheduler, CutOff(here.scheduler, arrives=False)
+    id_ = flows.start("flow", [job("a", "sleep 60")])
+    here.scheduler = real
+    with connected():
+        here.records.lose(RunJob.get(RunJob.run == id_).tag, time.time())
+    runs.resolve(here, id_, "a", None)
+    with pytest.raises(Invalid):
+        runs.resolve(here, id_, "a", None)
+    assert flows.wait_job(id_, "a", "RUNNING") is None and len(client.get("/api/jobs").json) == 1
+
+
+class Slow(CutOff):
+    """A scheduler whose queue takes longer than what is seen of a parent stays new."""
+
+    def submit_all(self, submissions):
+        return self._scheduler.submit_all(submissions)
+
+    def queue(self, mine):
+        time.sleep(1.2)
+        return self._scheduler.queue(mine)
+
+
+def test_a_slow_queue_does_not_hold_up_the_second_batch(app, client):
+    flows, here = Flows(client), cluster_of(app)
+    here.scheduler = Slow(here.scheduler, arrives=True)
+    jobs = [job(f"p{number}", "sleep 60") for number in range(50)]
+    run = flows.show(flows.start("flow", [*jobs, job("last", "true", "p0")]))
+    assert len(run["job_ids"]) == 51

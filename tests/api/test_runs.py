@@ -1,5 +1,6 @@
 """/api/workflows/.../run and /api/workflows/runs on the embedded executor."""
 
+import json
 import time
 
 import pytest
@@ -203,3 +204,51 @@ def test_without_connection_nothing_is_half_done(tmp_path):
     assert isinstance(runs.begin(job("a"), job("b", "true", "a"), status=503)["detail"], str)
     (run,) = runs.all()
     assert (run["status"], set(run["job_statuses"].values())) == ("failed", {"CANCELLED"})
+
+
+def scripts(tmp_path, **texts) -> list[dict]:
+    """A job of a definition for each of these scripts."""
+    folder = tmp_path / ".config/srunx/workflows"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / f"{name}.sh").write_text(f"#!/bin/bash\n{text}\n")
+    return [{"name": name, "script_path": f"{name}.sh"} for name in texts]
+
+
+def begin_text(client, runs, jobs, status=202) -> dict:
+    """Upload a definition of these jobs and run it: the answer."""
+    body = {"filename": "flow.yaml", "yaml": json.dumps({"jobs": jobs}), "overwrite": True}
+    assert client.post("/api/workflows/upload", json=body).status_code == 200
+    return runs.begin(status=status)
+
+
+def test_an_array_of_a_run_ends_with_its_last_task_and_fails_with_any(client, runs, tmp_path):
+    fails = "[ $SLURM_ARRAY_TASK_ID != 0 ] || exit 3"
+    array = f"#SBATCH --array=0-2 -o /dev/null\n{fails}\nsleep 1; echo task >>{tmp_path}/ran"
+    after = [job(kind, f"echo {kind} >>ran", f"{kind}:a") for kind in ("afterok", "afternotok")]
+    run = runs.wait(begin_text(client, runs, [*scripts(tmp_path, a=array), *after])["id"])
+    assert run["job_statuses"] == {"a": "FAILED", "afterok": "CANCELLED", "afternotok": "COMPLETED"}
+    assert (run["status"], (tmp_path / "ran").read_text()) == ("failed", "task\ntask\nafternotok\n")
+
+
+def test_cancelling_reaches_every_task_of_an_array(client, runs, tmp_path):
+    jobs = scripts(tmp_path, a="#SBATCH --array=0-2 -o /dev/null\nsleep 60")
+    id_ = begin_text(client, runs, jobs)["id"]
+    runs.wait_job(id_, "a", "RUNNING")
+    assert runs.post(id_, "cancel").json["status"] == "cancelled"
+    runs.wait_job(id_, "a", "CANCELLED")
+    assert {one["status"] for one in client.get("/api/jobs").json} == {"CANCELLED"}
+
+
+def test_a_script_that_can_not_be_handed_in_ends_its_run(client, runs, tmp_path):
+    answer = begin_text(client, runs, scripts(tmp_path, a="true", b="#SBATCH --clusters=other"), status=502)
+    assert "not possible here" in answer["detail"]
+    (run,) = runs.all()
+    assert (run["status"], run["job_statuses"]) == ("failed", {"a": "FAILED", "b": "CANCELLED"})
+
+
+def test_a_rerun_asked_for_twice_is_one(runs):
+    first = runs.begin(job("a", "sleep 60"))["id"]
+    runs.post(first, "cancel")
+    assert [runs.post(first, "rerun", which="all").status_code for _ in range(2)] == [202, 409]
+    assert len(runs.all()) == 2

@@ -15,14 +15,6 @@ AXE = (ROOT / "tests/vendor/axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def folder(app):
-    """Where the workflows are."""
-    folder = app.extensions["srunx"].settings.workflow_dir
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.fixture
 def build(person, folder):
     """build(text): the builder with a workflow of that text, called two."""
 
@@ -245,3 +237,24 @@ def test_nobody_is_shut_out(build, person, scheme, width):
         wrong = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa']})")["violations"]
         found += [f"{one['id']} {[node['target'] for node in one['nodes']][:3]}" for one in wrong]
     assert found == []
+
+
+def test_what_was_typed_is_one_step_and_typing_it_back_is_none(build):
+    page = build()
+    card(page, "left").locator("button").press("Enter")
+    times = page.locator("[data-count]")
+    page.get_by_text("Container", exact=True).click()
+    field(page, "Image").press_sequentially("x.sif", delay=120)
+    expect(times).to_contain_text("1 change")
+    for _ in range(2):
+        page.get_by_label("Runtime").select_option("apptainer")
+        page.get_by_label("nv", exact=True).check()
+        expect(times).to_contain_text("3 changes")
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_label("nv", exact=True)).not_to_be_checked()
+        page.get_by_role("button", name="Undo").click()
+        expect(times).to_contain_text("1 change")
+    field(page, "Image").fill("y.sif")
+    expect(times).to_contain_text("2 changes")
+    field(page, "Image").fill("x.sif")
+    expect(times).to_contain_text("1 change")

@@ -21,17 +21,9 @@ EXAMPLES = Path(srunx_web.__file__).parent / "examples"
 
 
 @pytest.fixture
-def folder(slurm):
-    """A folder on the cluster."""
-    folder = slurm.user("mktemp", "-d").strip()
-    yield folder
-    slurm.user("rm", "-rf", folder)
-
-
-@pytest.fixture
-def app(slurm, folder, tmp_path):
-    """Over SSH; jobs write into the folder."""
-    app = make_app(tmp_path, SRUNX_DEFAULT_WORK_DIR=folder, **slurm.environ())
+def app(slurm, shared, tmp_path):
+    """Over SSH; jobs write into the shared."""
+    app = make_app(tmp_path, SRUNX_DEFAULT_WORK_DIR=shared, **slurm.environ())
     yield app
     close(app)
 
@@ -90,9 +82,9 @@ def test_a_job_that_is_tried_again_keeps_its_dependents(client, flows):
     assert log.count(" begins at ") == 2 and "attempt 1 of 3 ended with exit code 1; the next one begins in 1 s" in log
 
 
-def test_a_refusal_midway_is_slurms_words_and_cancels_the_rest(client, flows, slurm, folder):
+def test_a_refusal_midway_is_slurms_words_and_cancels_the_rest(client, flows, slurm, shared):
     flows.create(
-        "flow", [job("a", f"sleep 30; touch {folder}/ran"), job("b", "true", "a", resources={"partition": "no"})]
+        "flow", [job("a", f"sleep 30; touch {shared}/ran"), job("b", "true", "a", resources={"partition": "no"})]
     )
     answer = client.post("/api/workflows/flow/run", json={})
     assert answer.status_code == 502 and "sbatch failed for 'b': " in answer.json["detail"]

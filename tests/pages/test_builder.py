@@ -7,6 +7,7 @@ import re
 import pytest
 
 from srunx_web.core import yamltext
+from srunx_web.core.workflow import parse
 
 TEXT = """# by hand
 name: two
@@ -51,7 +52,7 @@ def save(client, form, operations, url="/workflows/two/edit", **more):
 def test_a_view_says_what_the_page_shows(draft):
     view = draft(TEXT)
     a, b = view["jobs"]
-    assert (a["runs"], a["asks"], a["has_gpu"]) == ("echo hi", ["2 nodes", "4 GPUs", "10"], True)
+    assert (a["runs"], a["asks"], a["has_gpu"]) == ("echo hi", ["2 nodes", "4 GPUs", "10 min"], True)
     assert a["fields"]["command"] == ["echo", "hi"] and a["fields"]["resources.nodes"] == "2"
     assert b["waits"] == [["afterany", "a"]] and view["edges"] == [["a", "b", "afterany"]]
     assert view["top"] == {"name": "two", "args": [["x", "1.5"]]} and view["kept"] == ["owner"]
@@ -108,6 +109,12 @@ def test_a_changed_workflow_is_saved_and_what_is_not_shown_stays(client, path):
     found, before = yamltext.load(path.read_text()), yamltext.load(TEXT)
     assert found["jobs"].pop() == {"name": "c", "command": "true", "depends_on": ["b"]}
     assert repr(found) == repr(before)
+
+
+def test_words_stay_as_they_were_written(draft):
+    text = "jobs:\n- {name: a, command: [x, 1e-3, 010, True], environment: {env_vars: {V: 1.50}}}\n"
+    (job,) = parse(draft(text, {"op": "rename", "job": "a", "to": "b"})["yaml"]).jobs
+    assert (job.command, job.environment) == (("x", "1e-3", "010", "True"), {"env_vars": {"V": "1.50"}})
 
 
 def test_nothing_changed_nothing_written(client, path):
@@ -193,3 +200,15 @@ def test_values_are_data_on_the_page(client, path):
     path.write_text("jobs: [{name: a, command: \"</textarea><script>'x'</script>\"}]\n")
     page = client.get("/workflows/two/edit").text
     assert "<script>'x'" not in page and "&lt;/textarea&gt;" in page
+
+
+def test_a_workflow_may_be_called_like_a_route(client, path):
+    path.rename(path.with_stem("draft"))
+    assert client.get("/workflows/draft").status_code == client.get("/workflows/draft/edit").status_code == 200
+
+
+def test_what_was_made_before_is_not_mixed_up_with_what_is_asked(draft):
+    gone = {"op": "set", "job": None, "path": ["name"], "value": None}
+    for _ in range(2):
+        assert draft("name: x\n", gone)["yaml"] == "{}\n"
+        assert draft("name: x\n", gone, {"op": "add", "name": "a"})["yaml"] == "jobs:\n  - name: a\n"

@@ -21,14 +21,6 @@ jobs:
 
 
 @pytest.fixture
-def folder(app):
-    """Where the definitions live."""
-    found = app.extensions["srunx"].settings.workflow_dir
-    found.mkdir(parents=True)
-    return found
-
-
-@pytest.fixture
 def flow(folder):
     """A workflow called flow."""
     path = folder / "flow.yaml"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from srunx_web.cluster import batch
 from srunx_web.cluster.shell import LocalShell, Result
 from srunx_web.cluster.slurm import Slurm
-from srunx_web.core.errors import NotConnected, SlurmFailed, Uncertain
+from srunx_web.core.errors import Invalid, NotConnected, SlurmFailed, Uncertain
 from srunx_web.core.model import Submission
 from tests.scripted import ScriptedShell
 
@@ -229,3 +229,16 @@ def test_a_folder_in_the_way_refuses_before_sbatch(bench, tmp_path):
         with pytest.raises(SlurmFailed, match=words):
             raise outcomes[0]
     assert bench.calls == 0
+
+
+@pytest.mark.parametrize("words", ["Socket timed out on send/recv operation",
+                                   "Unable to contact slurm controller (receive failure)"])  # fmt: skip
+def test_a_request_that_may_have_arrived_is_no_refusal(words):
+    said = Result(1, "", f"sbatch: error: Batch job submission failed: {words}\n")
+    assert isinstance(batch.answer(said), Uncertain)
+
+
+@pytest.mark.parametrize("line", ["-M other", "--clusters=other", "--test-only"])
+def test_what_would_not_run_on_this_cluster_is_not_sent(line):
+    with pytest.raises(Invalid, match="is not possible here"):
+        batch.check([Submission(f"#!/bin/sh\n#SBATCH {line}\n")])

@@ -203,19 +203,6 @@ def test_typed_text_becomes_the_value_of_its_field(path, typed, value):
     assert (found, type(found)) == (value, type(value))
 
 
-@pytest.mark.parametrize(
-    ("typed", "value"),
-    [
-        ("0.1", 0.1), ("1e3", 1000.0), ("0x10", 16), ("true", True), ("null", None), ("yes", "yes"), ("", ""),
-        ("[1, a]", [1, "a"]), ("{a: 1}", {"a": 1}), ("{{ x }}", "{{ x }}"), ('"5"', "5"), ("a: b", "a: b"),
-        ("5 # five", "5 # five"), ("---", "---"), ("- a", "- a"), ("[a", "[a"), ("&a", "&a"), ("'it", "'it"),
-    ],
-)  # fmt: skip
-def test_an_arg_is_what_it_looks_like(typed, value):
-    found = put("args.lr", typed, name=None)["args"]["lr"]
-    assert (found, type(found)) == (value, type(value))
-
-
 def test_nothing_typed_takes_the_key_away_and_what_is_empty_then():
     document = {"jobs": [put("resources.memory_per_node", "", "c")]}
     assert document["jobs"][0]["resources"] == {"nodes": 2}
@@ -260,32 +247,6 @@ def test_copies_of_copies_do_not_grow_beyond_what_is_taken():
 
 def test_a_job_with_all_that_it_depends_on():
     assert [one["name"] for one in with_ancestors(DIAMOND, "b")["jobs"]] == ["a", "b"]
-
-
-@pytest.mark.parametrize(
-    ("text", "lost"),
-    [
-        ("a: 1 # x", "comments"), ("# x\na: 1", "comments"), ("a: 1\n#", "comments"), ("a: b#c", ""),
-        ("a: |\n  # shell\n  true\nb: 1", ""), ("a: |\n  x\n# y\nb: 1", "comments"), ("a: | # y\n  x\n", "comments"),
-        ("é: 'ü # ö'\nb: x # y", "comments"), ("é: 'ü # ö'", ""), ("a: [1, # x\n 2]", "comments"), ("a: 1 & 2", ""),
-        ("a: &x 1\nb: *x", "anchors"), ("a: &x 1 #\nb: *x", "comments anchors"), ("a: 'x &y'", ""), ("", ""), ("a: '# x'", ""),
-    ],
-)  # fmt: skip
-def test_what_is_written_by_hand_is_noticed(text, lost):
-    assert draft.written_by_hand(text) == lost.split()
-
-
-@given(TREES)
-def test_what_an_arg_shows_reads_as_the_same_value(value):
-    ((_, text),) = typed.shown(typed.VALUES, {"x": value})
-    assert repr(typed.read(typed.VALUE, text)) == repr(value)
-
-
-@given(st.lists(TEXTS | st.integers(), min_size=1))
-def test_words_in_lines_read_as_the_same_words(words):
-    lines = typed.shown(typed.WORDS, words)
-    assert all("\n" not in line and line.strip() for line in lines)
-    assert typed.read(typed.WORDS, lines) == [str(word) for word in words]
 
 
 @given(documents(), st.data())

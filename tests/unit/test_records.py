@@ -6,7 +6,7 @@ import pytest
 
 from srunx_web.core.errors import Problem
 from srunx_web.core.model import Job, Sought, Submission
-from srunx_web.services.records import LAG_SECONDS, LOOKED_UP, Records
+from srunx_web.services.records import LAG_SECONDS, LOOKED_UP, STALE_SECONDS, Records
 from srunx_web.store import MIGRATIONS, JobRow, db, open_database
 
 NOW = 1_700_000_000
@@ -154,3 +154,47 @@ def test_a_newer_database_is_not_touched(tmp_path):
         db.execute_sql("PRAGMA user_version = 99")
     with pytest.raises(Problem, match="newer version"):
         open_database(tmp_path / "new.db")
+
+
+def test_a_live_job_whose_id_begins_again_is_lost_and_keeps_its_script(records):
+    records.begin([Submission("#!/bin/sh old", "train", "tag1")], "web", NOW)
+    records.adopt("tag1", 7, NOW)
+    records.write([job(7)], NOW)
+    records.write([job(7, submit=NOW + 9)._replace(name="other")], NOW + 10)
+    old = records.tagged("tag1")
+    assert (old.job_id, old.state, old.gone_at, old.script) == (None, "UNKNOWN", NOW + 10, "#!/bin/sh old")
+    assert (records.row(7).name, records.row(7).tag, records.lost(NOW - 1)) == ("other", None, [])
+
+
+def test_the_accounting_may_only_know_the_submission_before(records):
+    records.write([job(7, submit=NOW)], NOW)
+    records.write([job(7, "COMPLETED", submit=NOW - 50, end_time=NOW - 40)], NOW + 1)
+    assert records.row(7).state == "RUNNING"
+
+
+def test_a_job_that_only_the_accounting_calls_alive_is_lost_in_the_end(records):
+    records.write([job(1)], NOW)
+    for later, state in ((1, "RUNNING"), (LAG_SECONDS + 1, "RUNNING"), (STALE_SECONDS + 1, "UNKNOWN")):
+        records.settle(Witness(job(1)), shown=set(), now=NOW + later)
+        assert records.row(1).state == state
+
+
+def test_a_job_that_was_given_up_and_is_seen_again_is_alive(records):
+    records.write([job(1)], NOW)
+    for later in (1, LAG_SECONDS + 1):
+        records.settle(Witness(), shown=set(), now=NOW + later)
+    records.write([job(1)], NOW + 99)
+    assert (records.row(1).state, records.row(1).gone_at) == ("RUNNING", None)
+
+
+def test_a_long_silence_of_an_unchanged_job_is_not_its_end(records):
+    records.write([job(1)], NOW)
+    records.settle(Witness(), shown=set(), now=NOW + 9000)
+    assert records.row(1).state == "RUNNING"
+
+
+def test_an_older_job_that_had_the_id_says_nothing_of_the_new_one(records):
+    records.write([job(7, "COMPLETED", end_time=NOW)], NOW)
+    records.begin([Submission("#!/bin/sh", "train", "tag1")], "web", NOW + 9)
+    records.adopt_all({"tag1": 7}, NOW + 10)
+    assert (records.row(7).state, records.row(7).tag, records.row(7).end_time) == ("PENDING", "tag1", None)

@@ -5,8 +5,9 @@ import stat
 
 import pytest
 
+from srunx_web import sync
 from srunx_web.core.errors import Invalid
-from srunx_web.settings import load, private_folder
+from srunx_web.settings import Mount, Profile, load, private_folder
 
 
 def config(tmp_path, text):
@@ -68,3 +69,33 @@ def test_state_folders_are_private(tmp_path):
     (tmp_path / "open").mkdir(mode=0o755)
     assert stat.S_IMODE(private_folder(tmp_path / "open").stat().st_mode) == 0o700
     assert stat.S_IMODE(private_folder(tmp_path / "a/b").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"hostname": 5}, {"hostname": "-oProxyCommand=x"}, {"ssh_host": ["a"]}, {"username": "-l"}, {"port": "2 2"},
+     {"port": [1]}, {"mounts": 5}, {"mounts": "abc"}, {"env_vars": {"A": None}},
+     *({"mounts": [{"name": "m", "local": "/a", "remote": "/b", **more}]} for more in (
+         {"local": "~nobody-of-that-name/x"}, {"local": "/a\0"}, {"remote": "/b\n"}, {"exclude_patterns": "*.tmp"},
+         {"exclude_patterns": [1]}))],
+)  # fmt: skip
+def test_a_profile_of_wrong_types_is_named(tmp_path, wrong):
+    entry = {"hostname": "h", **wrong}
+    with pytest.raises(Invalid, match=r"config\.json: "):
+        load(config(tmp_path, json.dumps({"profiles": {"p": entry}})))
+
+
+@pytest.mark.parametrize("wrong", [{"current_profile": [1]}, {"work_dir": 5}, {"profiles": [1]}])
+def test_other_wrong_types_are_no_traceback(tmp_path, wrong):
+    with pytest.raises(Invalid):
+        load(config(tmp_path, json.dumps(wrong)))
+
+
+def test_a_remote_path_is_never_read_by_a_shell(tmp_path):
+    words = [
+        sync.command(Mount("m", tmp_path, remote, ("-x", "a b")), Profile("p", host), load({"HOME": str(tmp_path)}))
+        for host, remote in (("h", "/data/p"), ("h", "/data/$(id) p"), ("::1", "/data/p"))
+    ]
+    assert words[0][:4] == ["rsync", "-rlptz", "--exclude=-x", "--exclude=a b"]
+    assert words[0][-3] == "--" and words[1][1].endswith("s")
+    assert words[2][-1] == "[::1]:/data/p/"

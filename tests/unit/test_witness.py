@@ -150,3 +150,8 @@ def test_without_slurmdbd_nothing_is_said():
     down = Result(1, "", "sacct: error: slurm_persist_conn_open: Connection refused")
     with pytest.raises(SlurmFailed, match="Connection refused"):
         Slurm(Site(down)).find([SOUGHT])
+
+
+def test_the_first_part_of_a_heterogeneous_job_stands_for_it():
+    parts = [job(20, comment="srunx:T1"), job(21, comment="srunx:T1")]
+    assert witness.tagged(parts, [SOUGHT]) == witness.tagged(parts[::-1], [SOUGHT]) == {"T1": 20}

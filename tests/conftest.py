@@ -20,14 +20,6 @@ ROOT = Path(__file__).parents[1]
 REQUIRED = bool(os.environ.get("SRUNX_TEST_REQUIRE"))
 
 
-def pytest_collection_modifyitems(items: list) -> None:
-    """Under `-n N --dist loadgroup` all that shares the real cluster stays in one process, and begins first."""
-    items.sort(key=lambda item: item.get_closest_marker("cluster") is None)
-    for item in items:
-        if item.get_closest_marker("cluster"):
-            item.add_marker(pytest.mark.xdist_group("cluster"))
-
-
 def missing(what: str) -> None:
     """Skip in one line that says how to get it; fail where it has to be there."""
     (pytest.fail if REQUIRED else pytest.skip)(what)

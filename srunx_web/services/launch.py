@@ -1,5 +1,6 @@
 """Starting runs: everything checked and rendered, the rows written, the mounts synced, the jobs handed in."""
 
+import logging
 import secrets
 import time
 import uuid
@@ -21,6 +22,7 @@ from .site import site, used_mounts
 from .submission import submit_missing
 from .workflows import Definition, planned, valid
 
+log = logging.getLogger("srunx_web")
 SYNC_LOCK_SECONDS = 120
 WHOLE = Selection()
 
@@ -146,8 +148,8 @@ def _carried(row: RunJob) -> dict:
 def _hand_in(cluster: Cluster, run: Run) -> Shown:
     try:
         submit_missing(cluster, run)
-    except Uncertain:
-        pass  # the tick looks it up
+    except Uncertain as fault:
+        log.warning("run %s: %s; it is looked up", run.id, fault.detail)
     except NotConnected as fault:
         _fail_untouched(run, fault)
     found = entries(run.id)

@@ -197,8 +197,10 @@ def browser():
 
 
 def is_fault(message) -> bool:
-    """Whether a line of the browser's console says that a page is wrong; answers of 4xx and 5xx are meant."""
-    return message.type == "error" and "Failed to load resource" not in message.text
+    """Whether a line of the browser's console says that a page is wrong; answers of 4xx and 5xx are meant, and so are
+    servers that were killed."""
+    meant = ("Failed to load resource", "Failed to fetch")
+    return message.type == "error" and not any(words in message.text for words in meant)
 
 
 @pytest.fixture

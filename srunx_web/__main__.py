@@ -4,12 +4,14 @@ import argparse
 import contextlib
 import ctypes
 import fcntl
+import functools
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import waitress
@@ -17,7 +19,10 @@ from peewee import DatabaseError
 
 from . import __version__, create_app, poller, security
 from .core.errors import Problem
-from .services.tick import tick
+from .current import Server
+from .services import readings
+from .services.cluster import Cluster
+from .services.tick import beat, tick
 from .settings import Settings, load, private_folder
 
 STOP_SECONDS = 4
@@ -78,7 +83,9 @@ def _own(folder: Path):
 def _serve(settings: Settings, gate: security.Gate) -> None:
     app = create_app(settings, gate)
     server = app.extensions["srunx"]
-    ticks = poller.start(lambda: tick(server.cluster), settings.poll_seconds)
+    work = poller.Work(*(functools.partial(_on_cluster, server, what) for what in (tick, beat, readings.collect)))
+    ticks = poller.start(work, settings.poll_seconds)
+    server.cluster.hurry = lambda: poller.hurry(ticks)
     where = (
         {"unix_socket": str(settings.unix_socket)}
         if settings.unix_socket
@@ -97,6 +104,11 @@ def _serve(settings: Settings, gate: security.Gate) -> None:
     finally:
         ticks.shutdown(wait=False)
         server.cluster.scheduler.shell.close()
+
+
+def _on_cluster(server: Server, work: Callable[[Cluster], None]) -> None:
+    """Do it on the cluster that is connected at that moment."""
+    work(server.cluster)
 
 
 def _stop() -> None:

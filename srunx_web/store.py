@@ -20,6 +20,7 @@ from peewee import (
     SqliteDatabase,
     TextField,
 )  # fmt: skip
+from playhouse.migrate import SqliteMigrator, migrate
 
 from .core import states
 from .core.errors import Problem
@@ -96,10 +97,52 @@ class JSONField(TextField):
         return None if value is None else json.loads(value)
 
 
+class Sweep(Model):
+    """A workflow run with every combination of some args. Times are seconds since the epoch.
+
+    The counters are those of the cells' last attempts (services.counts alone writes them). `reopened_at` is when
+    cells were last run again; a failure before that is no reason to stop.
+    """
+
+    id = AutoField()
+    cluster = TextField()
+    workflow_name = TextField()
+    mount = TextField(null=True)
+    path = TextField()
+    yaml = TextField()
+    matrix = JSONField()
+    args = JSONField()  # those given for all cells
+    part = JSONField()
+    status = TextField(default="pending")
+    fail_fast = BooleanField(default=False)
+    max_parallel = IntegerField()
+    cell_count = IntegerField()
+    cells_pending = IntegerField(default=0)
+    cells_running = IntegerField(default=0)
+    cells_completed = IntegerField(default=0)
+    cells_failed = IntegerField(default=0)
+    cells_cancelled = IntegerField(default=0)
+    jobs = IntegerField()  # of a cell
+    is_ahead = BooleanField(default=True)  # whether a cell is handed in behind each that runs
+    source = TextField()
+    triggered_by = TextField()
+    started_at = FloatField()
+    completed_at = FloatField(null=True)
+    cancel_requested_at = FloatField(null=True)
+    reopened_at = FloatField(null=True)
+    error = TextField(null=True)
+
+    class Meta:
+        database = db
+        table_name = "sweep"
+        indexes = ((("cluster", "status"), False), (("started_at",), False))
+
+
 class Run(Model):
     """One execution of a workflow: the definition as it was, and how it stands. Times are seconds since the epoch.
 
-    `parent` is the run that this one runs again, in whole or in part.
+    `parent` is the run that this one runs again, in whole or in part. A run of a sweep is an attempt at one of its
+    cells, and its definition is the sweep's.
     """
 
     id = TextField(primary_key=True)
@@ -117,11 +160,32 @@ class Run(Model):
     source = TextField()
     triggered_by = TextField()
     parent = TextField(null=True)
+    sweep = ForeignKeyField(Sweep, null=True, backref="runs", on_delete="CASCADE")
+    cell = IntegerField(null=True)  # its number in the matrix, from 0
+    attempt = IntegerField(default=1)
+    is_current = BooleanField(default=True)  # the last attempt at its cell
+    resolved = JSONField(null=True)  # of a cell: all args, rendered
+    resources = JSONField(null=True)  # asked for this attempt instead of the workflow's
+    lane = IntegerField(null=True)  # of max_parallel, from 0; null until the cell is claimed
+    after = TextField(null=True)  # the run before it in the lane, when it was claimed ahead of that one's end
 
     class Meta:
         database = db
         table_name = "run"
-        indexes = ((("cluster", "status"), False), (("workflow_name", "started_at"), False), (("started_at",), False))
+        indexes = (
+            (("cluster", "status"), False), (("workflow_name", "started_at"), False), (("started_at",), False),
+            (("sweep", "cell", "attempt"), True),
+        )  # fmt: skip
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it is a cell that waits: for a lane, or, with one, for the run before it there."""
+        return self.status == "pending"
+
+    @property
+    def definition(self) -> str:
+        """The workflow as YAML, as it was when it was started."""
+        return self.sweep.yaml if self.sweep_id else self.yaml
 
 
 class RunJob(Model):
@@ -157,6 +221,37 @@ class RunJob(Model):
         indexes = ((("run", "name"), True), (("run", "position"), False), (("job_id",), False))
 
 
+class Event(Model):
+    """A change of something's state, for those who listen: `kind` is "sweep_run.status_changed"."""
+
+    id = AutoField()
+    kind = TextField()
+    sweep = ForeignKeyField(Sweep, backref="events", on_delete="CASCADE")
+    at = FloatField()
+    old = TextField(null=True)
+    new = TextField()
+    detail = TextField(null=True)
+
+    class Meta:
+        database = db
+        table_name = "event"
+
+
+class Result(Model):
+    """The metrics of a run as they were read from its logs and files, and why some could not be; `is_final` says that
+    they are not read again."""
+
+    run = ForeignKeyField(Run, primary_key=True, on_delete="CASCADE")
+    metrics = JSONField()  # {name: number, or the text that is none}
+    faults = JSONField()  # {name: words}
+    read_at = FloatField()
+    is_final = BooleanField(default=False)
+
+    class Meta:
+        database = db
+        table_name = "result"
+
+
 def _first(database: SqliteDatabase) -> None:
     """Jobs seen and submitted."""
     database.create_tables([JobRow])
@@ -167,7 +262,17 @@ def _second(database: SqliteDatabase) -> None:
     database.create_tables([Run, RunJob])
 
 
-MIGRATIONS: list[Callable[[SqliteDatabase], None]] = [_first, _second]
+def _third(database: SqliteDatabase) -> None:
+    """Sweeps: runs become cells of them."""
+    database.create_tables([Sweep])
+    known = {column.name for column in database.get_columns("run")}
+    for field in (Run.sweep, Run.cell, Run.attempt, Run.is_current, Run.resolved, Run.resources, Run.lane, Run.after):
+        if field.column_name not in known:
+            migrate(SqliteMigrator(database).add_column("run", field.column_name, field))
+    database.create_tables([Run, Event, Result])
+
+
+MIGRATIONS: list[Callable[[SqliteDatabase], None]] = [_first, _second, _third]
 
 
 def open_database(path: Path) -> None:
@@ -188,9 +293,9 @@ def open_database(path: Path) -> None:
             )
         if 0 < version < len(MIGRATIONS):
             _copy(path, path.with_name(f"{path.name}.before-{version + 1}"))
-        for number, migrate in enumerate(MIGRATIONS[version:], version + 1):
+        for number, change in enumerate(MIGRATIONS[version:], version + 1):
             with db.atomic("IMMEDIATE"):
-                migrate(db)
+                change(db)
                 db.execute_sql(f"PRAGMA user_version = {number}")
 
 

@@ -112,6 +112,7 @@ document.addEventListener('submit', event => {
   dialog.querySelector('h2').textContent = asker.dataset.confirm || `${action}?`
   dialog.querySelector('p').textContent = form.querySelector('[data-every]:checked') ? '' : tickedNames(form)
   dialog.querySelector('[value=yes]').textContent = action
+  dialog.querySelector('[value=""]').textContent = asker.dataset.confirmKeep || 'Keep'
   dialog.returnValue = ''
   dialog.onclose = () => dialog.returnValue === 'yes' && send(form, submitter)
   dialog.showModal()

@@ -269,6 +269,16 @@ class SchedulerContract:
 
     # ---- several at once
 
+    def test_what_waits_for_another_job_can_be_let_go(self):
+        id_ = self.submit(self.until_allowed)
+        free = self.submit("test -e go; echo $? >free", dependency=f"afterany:{id_}")
+        other = self.submit("test -e go; echo $? >other", dependency=f"afterany:{id_}")
+        self.scheduler.depend({free: "", other: f"afterok:{free},afterany:{id_}"})
+        assert self.end(free) == COMPLETED and self.in_queue(other, "Dependency").state == PENDING
+        self.scheduler.depend({free: "", id_: ""})  # over, or running: nothing to change
+        self.allow()
+        assert self.end(other) == COMPLETED and [self.read(name) for name in ("free", "other")] == ["1\n", "0\n"]
+
     def test_a_batch_runs_in_the_order_of_its_dependencies(self):
         ids = self.submit_all(
             Submission(f"#!/bin/bash\n{self.until_allowed}; echo first >>log\n"),
@@ -393,6 +403,13 @@ class SchedulerContract:
         assert len([partition for partition in partitions if partition.is_default]) == 1
         assert {name for node in nodes for name in node.partitions} <= {partition.name for partition in partitions}
         assert all(node.cpus > 0 and node.memory > 0 for node in nodes)
+
+    def test_the_limits_are_those_of_its_partitions_and_nodes(self):
+        limits, nodes = self.scheduler.limits(), {node.name: node for node in self.scheduler.nodes()}
+        assert limits.max_array_size > 1 and limits.is_accounting_known
+        assert limits.partitions.keys() >= {partition.name for partition in self.scheduler.partitions()}
+        place = next(place for place in limits.partitions.values() if place.is_default)
+        assert place.node_cpus == max(node.cpus for node in nodes.values() if place.name in node.partitions)
 
     def test_a_running_job_uses_its_node(self):
         job = self.wait(self.submit(self.until_allowed), {RUNNING})

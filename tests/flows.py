@@ -4,6 +4,7 @@ import re
 import time
 import uuid
 
+from srunx_web.core.sweep import CELL_STATES
 from srunx_web.store import Run, RunJob
 from tests.conftest import cluster_of
 
@@ -68,6 +69,36 @@ class Flows:
     def _answer(self, answer, status: int) -> dict:
         assert answer.status_code == status, answer.text
         return answer.json
+
+
+class Sweeps(Flows):
+    """Sweeps are started, and waited for."""
+
+    def sweep(self, name: str, matrix: dict, body: dict | None = None, **more) -> int:
+        """Start one and return its id; `body` holds more keys of the run's body, `more` of the sweep's."""
+        whole = {**(body or {}), "sweep": {"matrix": matrix, **more}}
+        return self._answer(self._client.post(f"/api/workflows/{name}/run", json=whole), 202)["sweep_run_id"]
+
+    def get(self, sweep_id: int, below: str = ""):
+        """What the API says of it now."""
+        return self._answer(self._client.get(f"/api/sweep_runs/{sweep_id}{below}"), 200)
+
+    def post(self, sweep_id: int, what: str, **body) -> dict:
+        """Cancel it, or run cells again."""
+        return self._answer(self._client.post(f"/api/sweep_runs/{sweep_id}/{what}", json=body), 202)
+
+    def settle(self, sweep_id: int, *states: str, seconds: float = 40) -> dict:
+        """Wait until it is in one of these states (without any: over), and how it stands then."""
+        wanted, end = states or ("completed", "failed", "cancelled"), time.monotonic() + seconds
+        while (found := self.get(sweep_id))["status"] not in wanted:
+            assert sum(found[f"cells_{state}"] for state in CELL_STATES) == found["cell_count"]
+            assert time.monotonic() < end, found
+            time.sleep(0.1)
+        return found
+
+    def cells(self, sweep_id: int) -> list[dict]:
+        """Its cells by number."""
+        return sorted(self.get(sweep_id, "/cells"), key=lambda cell: cell["cell"])
 
 
 def written_run(app, name: str, **more) -> str:

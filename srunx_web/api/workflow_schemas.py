@@ -1,6 +1,6 @@
 """The shapes of workflows, runs and templates, as the OpenAPI document describes them."""
 
-from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 
 def text(words: str, **more):
@@ -108,17 +108,6 @@ class CreateSchema(ReplaceSchema):
     name = text("Letters, digits, - and _", required=True)
 
 
-class SweepSchema(Schema):
-    """Args to try in every combination."""
-
-    class Meta:
-        unknown = RAISE
-
-    matrix = fields.Dict(required=True, metadata={"description": "Lists of values by arg"})
-    fail_fast = fields.Boolean(load_default=False, metadata={"description": "Cancel the rest after a failure"})
-    max_parallel = fields.Integer(load_default=4, validate=validate.Range(1), metadata={"description": "Cells at once"})
-
-
 class RunSchema(Schema):
     """Which part to run, with what."""
 
@@ -130,7 +119,9 @@ class RunSchema(Schema):
     single_job = text("Only this one, without its dependencies", load_default=None, allow_none=True)
     dry_run = fields.Boolean(load_default=False, metadata={"description": "Only show what would be submitted"})
     args_override = fields.Dict(load_default=None, allow_none=True, metadata={"description": "Laid over args"})
-    sweep = fields.Nested(SweepSchema, load_default=None, allow_none=True, metadata={"description": "Try many args"})
+    sweep = fields.Dict(load_default=None, allow_none=True, metadata={
+        "description": "Run every combination of some args: matrix (lists of values by arg), fail_fast (false), "
+                       "max_parallel (4)"})  # fmt: skip
     notify = fields.Boolean(load_default=False, metadata={"description": "Tell an endpoint when it ends"})
     endpoint_id = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1),
                                  metadata={"description": "Whom to tell"})  # fmt: skip
@@ -154,8 +145,11 @@ class RunStateSchema(Schema):
     job_ids = fields.Dict(metadata={"description": "Slurm's ids as text, by job"})
     job_statuses = fields.Dict(metadata={"description": "Slurm's states by job"})
     error = text("What went wrong, in Slurm's words", allow_none=True)
-    sweep_run_id = fields.Integer(allow_none=True, metadata={"description": "The sweep that it is a cell of"})
     rerun_of = text("The run that this one runs again", allow_none=True)
+    sweep_run_id = fields.Integer(allow_none=True, metadata={"description": "The sweep that it started or belongs to"})
+    cell_count = fields.Integer(metadata={"description": "Of a sweep: how many cells it has"})
+    cells = fields.List(fields.Dict(), metadata={"description": "Of a dry sweep: cell, args, error"})
+    notices = fields.List(fields.String(), metadata={"description": "Of a dry sweep: limits that it would meet"})
     dry_run = fields.Boolean(metadata={"description": "true in the answer to a dry run"})
     jobs = fields.List(fields.Dict(), metadata={"description": "Of a dry run: name, script, depends_on, resources"})
     execution_order = fields.List(fields.String(), metadata={"description": "Of a dry run"})

@@ -4,13 +4,14 @@ import math
 
 from flask_smorest import Blueprint
 
-from ..core import yamltext
+from ..core import sweep, yamltext
 from ..core.errors import Invalid, NotFound, Problem
+from ..core.matrix import Matrix
 from ..core.plan import Selection
 from ..core.text import timestamp
 from ..core.workflow import PythonRefused
 from ..current import cluster, server
-from ..services import launch, runs, workflows
+from ..services import launch, limits, runs, sweepstart, workflows
 from ..services.cluster import PAGE_WAIT
 from ..services.launch import Start
 from .workflow_schemas import (
@@ -153,13 +154,25 @@ def run(query, body, name):
     definition = workflows.show(server().settings, name, query["mount"])
     if body["notify"]:
         raise NotFound(f"Endpoint {body['endpoint_id']} not found")
-    if body["sweep"]:
-        raise Invalid("Sweeps are not served yet; start a run for each combination")
-    yamltext.dump(body["args_override"] or {})  # refuses what no file could say and no page could show
+    yamltext.dump([body["args_override"], body["sweep"]])  # refuses what no file could say and no page could show
     what = Start(Selection(body["from_job"], body["to_job"], body["single_job"]), body["args_override"])
+    if body["sweep"] is not None:
+        return _sweep(definition, what, sweep.read(body["sweep"]), body["dry_run"])
     if body["dry_run"]:
         return _dry(launch.preview(server().settings, definition, what))
     return run_json(launch.start(cluster(), server().settings, definition, what))
+
+
+def _sweep(definition: workflows.Definition, what: Start, matrix: Matrix, is_dry: bool) -> dict:
+    if not is_dry:
+        made = sweepstart.start(cluster(), server().settings, definition, what, matrix)
+        return {"sweep_run_id": made.id, "status": "pending", "cell_count": made.cell_count}
+    found = sweepstart.preview(server().settings, definition, what, matrix)
+    first = next(cell.jobs for cell in found if cell.jobs)
+    cells = [{"cell": number, "args": cell.resolved, "error": cell.fault} for number, cell in enumerate(found)]
+    others = [job for cell in found for job in cell.jobs]
+    notices = [notice.text for notice in limits.notices(cluster(), first, matrix, others=others)]
+    return {**_dry(first), "cell_count": len(cells), "cells": cells, "notices": notices}
 
 
 def _dry(jobs) -> dict:
@@ -249,5 +262,5 @@ def run_json(shown: runs.Shown) -> dict:
         "completed_at": timestamp(run.completed_at), "status": run.status,
         "job_ids": {row.name: str(row.job_id) for row in rows if row.job_id is not None},
         "job_statuses": {row.name: "CANCELLED" if row.is_unreached else row.state for row in rows},
-        "error": run.error, "sweep_run_id": None, "rerun_of": run.parent,
+        "error": run.error, "sweep_run_id": run.sweep_id, "rerun_of": run.parent,
     }  # fmt: skip

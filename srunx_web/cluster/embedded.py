@@ -14,8 +14,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ..core.errors import NotConnected, SlurmFailed
+from ..core.limits import Limits, PartitionLimit
 from ..core.model import Job, Node, Partition, Sought, Submission
-from ..core.options import array_indices, spans
+from ..core.options import ARRAY_LIMIT, array_indices, dependency_terms, spans
 from . import batch
 from .admission import PARTITION, REFUSED, admitted, check_dependencies, make_folders, refusal
 from .batch import TAG
@@ -163,6 +164,16 @@ class Embedded:
                 _cancel(spool, id_, indices)
             turns.schedule(spool)
 
+    def depend(self, terms: dict[int, str]) -> None:
+        """In the spool; what is free to go then starts at once."""
+        with self._locked() as spool:
+            for id_, text in terms.items():
+                job = spool.read(id_)
+                if job and job["state"] == PENDING:
+                    any_term, found = dependency_terms(text)
+                    spool.change(job, any_term=any_term, terms=found)
+            _start(spool)
+
     def script(self, job: Job) -> str | None:
         """From the spool, which keeps them all."""
         with self._locked() as spool:
@@ -172,6 +183,12 @@ class Embedded:
     def partitions(self) -> list[Partition]:
         """The one there is."""
         return [Partition(PARTITION, is_default=True)]
+
+    def limits(self) -> Limits:
+        """What this machine has."""
+        sizes = {"node_cpus": self._node["cpus"], "node_memory": self._node["memory"]}
+        here = PartitionLimit(PARTITION, is_default=True, nodes=1, node_gpus=len(self._node["gpus"]), **sizes)
+        return Limits(max_array_size=ARRAY_LIMIT, partitions={PARTITION: here})
 
     def nodes(self) -> list[Node]:
         """This machine."""

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from ..core.errors import SlurmFailed
+from ..core.limits import Limits
 from ..core.model import Job, Node, Partition, Sought, Submission
 from .shell import Shell
 
@@ -52,11 +53,18 @@ class Scheduler(Protocol):
     def cancel(self, ids: list[str]) -> None:
         """Cancel jobs, arrays (123) and tasks (123_4); finished ones are left as they are; SlurmFailed."""
 
+    def depend(self, terms: dict[int, str]) -> None:
+        """Let these waiting jobs depend on something else: by their ids "afterok:12", or "" for nothing at all.
+        What has begun meanwhile stays as it is; SlurmFailed."""
+
     def script(self, job: Job) -> str | None:
         """The script a job was submitted with, or None when it is not kept."""
 
     def partitions(self) -> list[Partition]:
         """The partitions this user may see."""
+
+    def limits(self) -> Limits:
+        """What this user's jobs must keep within, as far as it is known."""
 
     def nodes(self) -> list[Node]:
         """Every node once, whatever the number of its partitions."""

@@ -1,12 +1,14 @@
 """Slurm by its own commands, through a Shell; 20.11 to 26.05."""
 
 import secrets
+import shlex
 import time
 
 from ..core import parse
 from ..core.errors import NotConnected, SlurmFailed, Uncertain
+from ..core.limits import Limits
 from ..core.model import Job, Node, Partition, Sought, Submission
-from . import batch, witness
+from . import batch, limits, witness
 from .batch import said
 from .shell import Result, Shell
 
@@ -18,6 +20,8 @@ _SACCT = ["sacct", "-X", "-n", "-P", "--delimiter", parse.SEP]
 _NO_ACCOUNTING = "accounting storage is disabled"
 # without them sacct leaves out what was cancelled before it could start
 _ALL_STATES = "BF,CA,CD,DL,F,NF,OOM,PD,PR,R,RQ,RS,S,TO"
+
+_NOT_WAITING = ("no longer pending", "already finished", "Invalid job id")  # scontrol's words for what need not wait
 
 
 class Slurm:
@@ -177,6 +181,17 @@ class Slurm:
         if failures:
             raise SlurmFailed("scancel failed: " + "\n".join(failures)[:2000])
 
+    def depend(self, terms: dict[int, str]) -> None:
+        """By `scontrol update`, one after the other in one shell."""
+        lines = [
+            f"scontrol update JobId={id_} Dependency={shlex.quote(text)} || failed=1" for id_, text in terms.items()
+        ]
+        text = "\n".join(["failed=0", *lines, "exit $failed"])
+        result = self._run(batch.ARGV, QUERY_SECONDS, text.encode(), is_read=False)
+        words = [line for line in result.err.splitlines() if line and not any(over in line for over in _NOT_WAITING)]
+        if result.code and words:
+            raise SlurmFailed(f"scontrol failed: {words[0][:2000]}")
+
     def script(self, job: Job) -> str | None:
         """From slurmctld while it remembers the job, then from the accounting (22.05 and later, where it is kept)."""
         id_ = str(job.array_id or job.id)
@@ -196,6 +211,11 @@ class Slurm:
         """By sinfo, node by node: several nodes may share a host."""
         mark = self._new_mark()
         return parse.sinfo(self._query(["sinfo", "-h", "-N", "-O", _fields(parse.SINFO, mark)]).out, mark)
+
+    def limits(self) -> Limits:
+        """By scontrol, sinfo and sacctmgr in one shell call; what the accounting does not tell is not known."""
+        mark = self._new_mark()
+        return limits.read(self._run([*_ENVIRONMENT, *limits.argv(mark)], QUERY_SECONDS), mark)
 
     def version(self) -> str:
         """Slurm's version, "22.05.8"."""

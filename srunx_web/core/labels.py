@@ -24,6 +24,15 @@ def parse_label(text: str) -> tuple[int, int | None]:
     return int(match[1]), int(match[2]) if match[2] else None
 
 
+def parse_sweep_id(text: str) -> int:
+    """The id of a sweep. Invalid when it is no number, BadRequest when it is out of range."""
+    if not re.fullmatch(r"-?\d{1,40}", text, re.ASCII):
+        raise Invalid(f"{text[:80]!r} is not the id of a sweep; ids are numbers")
+    if not 0 < int(text) < _LARGEST:
+        raise BadRequest(f"Sweep id {text} is out of range: ids are positive")
+    return int(text)
+
+
 def check_cancel_label(text: str) -> str:
     """The text when scancel would take it as ids of jobs: 123, 123_4, 123_[4-9]; Invalid."""
     if not _CANCEL_LABEL.fullmatch(text):

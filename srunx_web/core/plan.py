@@ -84,15 +84,15 @@ def chosen(workflow: Workflow, selection: Selection) -> list[str]:
 
 
 def plan(workflow: Workflow, site: Site, overrides: Mapping | None = None, part: Iterable[str] | None = None,
-         position=lambda path: None) -> list[PlannedJob]:  # fmt: skip
+         position=lambda path: None, *, budget: Budget | None = None) -> list[PlannedJob]:  # fmt: skip
     """The chosen jobs (all, or the names in `part`), parents first, rendered; Invalid carries all faults.
 
-    `overrides` are laid over the workflow's args.
+    `overrides` are laid over the workflow's args; `budget` is what the renderings may take, if others share it.
     """
     refuse_python(dict(overrides or {}), "args_override")
     names = {job.name for job in workflow.jobs} if part is None else set(part)
     faults: list[Fault] = []
-    budget = Budget(STEPS, who="the workflow as a whole does")
+    budget = budget or Budget(STEPS, who="the workflow as a whole does")
     args = Arguments({**workflow.args, **(overrides or {})}, budget)
     specs = _rendered(workflow, args, ancestors(workflow, names), faults)
     ready = [specs[name] for name in workflow.order if name in specs and name in names]
@@ -100,6 +100,18 @@ def plan(workflow: Workflow, site: Site, overrides: Mapping | None = None, part:
     if faults:
         raise invalid(_located(faults, workflow), position)
     return planned
+
+
+def resolved(workflow: Workflow, overrides: Mapping, budget: Budget) -> dict[str, object]:
+    """All args as the jobs see them; one that can't be rendered stays as it was written."""
+    args, found = {**workflow.args, **overrides}, {}
+    known = Arguments(args, budget)
+    for name, value in args.items():
+        try:
+            found[name] = known.needed({name})[name]
+        except RenderFault:
+            found[name] = value
+    return found
 
 
 def _located(faults: list[Fault], workflow: Workflow) -> list[Fault]:

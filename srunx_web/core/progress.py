@@ -7,9 +7,9 @@ from . import states
 from .spec import Dependency
 from .workflow import topological
 
-SYNCING, SUBMITTING, RUNNING = "syncing", "submitting", "running"
+PENDING, SYNCING, SUBMITTING, RUNNING = "pending", "syncing", "submitting", "running"
 COMPLETED, FAILED, CANCELLED = "completed", "failed", "cancelled"
-RUN_STATES = (SYNCING, SUBMITTING, RUNNING, COMPLETED, FAILED, CANCELLED)
+RUN_STATES = (PENDING, SYNCING, SUBMITTING, RUNNING, COMPLETED, FAILED, CANCELLED)
 TERMINAL = frozenset({COMPLETED, FAILED, CANCELLED})
 
 

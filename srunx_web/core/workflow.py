@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
-from . import yamltext
+from . import matrix, metrics, yamltext
 from .errors import Invalid, TooLarge
+from .metrics import Metric
 from .spec import Dependency, Fault, JobSpec, invalid, read_job
 
 SIZE_LIMIT = 1 << 20  # bytes of a definition
@@ -27,6 +28,7 @@ class Workflow:
     args: Mapping[str, object] = field(default_factory=dict)
     default_project: str | None = None
     sweep: Mapping | None = None
+    metrics: tuple[Metric, ...] = ()
 
     @property
     def by_name(self) -> dict[str, JobSpec]:
@@ -84,11 +86,12 @@ def read(data: object, position=lambda path: None) -> Workflow:
     faults: list[Fault] = []
     values = _top(data, faults)
     if isinstance(sweep, dict):
-        faults += _sweep(sweep)
+        faults += matrix.faults(sweep)
     jobs = _jobs(data, faults)
+    faults += metrics.faults(data.get("metrics"), _names(data["jobs"])) if isinstance(data.get("jobs"), list) else []
     if faults:
         raise invalid(faults, position)
-    return Workflow(jobs=jobs, **values)
+    return Workflow(jobs=jobs, metrics=metrics.read(data.get("metrics")), **values)
 
 
 def refuse_python(value: object, where: str, key: str = "") -> None:
@@ -120,25 +123,6 @@ def _top(data: dict, faults: list[Fault]) -> dict:
     }  # fmt: skip
 
 
-def _sweep(sweep: dict) -> list[Fault]:
-    """What is wrong with the block that a run offers to start a sweep with."""
-    faults = [
-        Fault(("sweep", key), "is not known") for key in sweep if key not in ("matrix", "fail_fast", "max_parallel")
-    ]
-    matrix, most = sweep.get("matrix"), sweep.get("max_parallel", 1)
-    if not isinstance(matrix, dict) or not matrix:
-        faults.append(Fault(("sweep", "matrix"), "must be a mapping of args to lists of values"))
-    for axis, values in matrix.items() if isinstance(matrix, dict) else ():
-        scalars = isinstance(values, list) and all(isinstance(value, str | int | float) for value in values)
-        if axis == "deps" or not scalars or not values:
-            faults.append(Fault(("sweep", "matrix", axis), "must be a list of text, numbers or booleans, and not deps"))
-    if not isinstance(sweep.get("fail_fast", False), bool):
-        faults.append(Fault(("sweep", "fail_fast"), "must be true or false"))
-    if not isinstance(most, int) or isinstance(most, bool) or most < 1:
-        faults.append(Fault(("sweep", "max_parallel"), "must be a whole number from 1"))
-    return faults
-
-
 def _jobs(data: dict, faults: list[Fault]) -> tuple[JobSpec, ...]:
     entries = data.get("jobs")
     if not isinstance(entries, list):
@@ -152,9 +136,14 @@ def _jobs(data: dict, faults: list[Fault]) -> tuple[JobSpec, ...]:
     return tuple(job for job in jobs if job)
 
 
+def _names(entries: list) -> list[object]:
+    """The names of jobs as data, right or wrong."""
+    return [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
+
+
 def _as_a_graph(entries: list, jobs: Sequence[JobSpec | None]) -> list[Fault]:
     """What is wrong between the jobs: names used twice, unknown parents, cycles."""
-    names = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
+    names = _names(entries)
     first = {name: number for number, name in reversed(list(enumerate(names))) if isinstance(name, str)}
     faults = []
     for number, (name, job) in enumerate(zip(names, jobs, strict=True)):

@@ -20,6 +20,8 @@ from . import (
     runs,
     start,
     submit,
+    sweep_actions,
+    sweeps,
     templates,
     workflows,
     yaml_editor,
@@ -32,6 +34,7 @@ NAV = (
     ("Jobs", "jobs_pages.index", "list", "/jobs"),
     ("Workflows", "workflows_pages.index", "workflow", "/workflows"),
     ("Runs", "runs_pages.index", "play", "/runs"),
+    ("Sweeps", "sweeps_pages.index", "sliders-horizontal", "/sweeps"),
     ("Resources", "resources_pages.index", "server", "/resources"),
 )
 _BELOW = {"/": "//", "/workflows": ("/workflows/", "/templates")}  # where else an entry is the current one
@@ -41,8 +44,8 @@ def init_app(app: Flask) -> None:
     """The pages' routes, and what every template may use."""
     app.secret_key = secrets.token_bytes(32)  # flashed messages only; they need not outlive the server
     app.config.update(SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_NAME="srunx_flash")
-    for module in (builder, dashboard, docs, job, jobs, log, login, resources, runs, start, submit, templates,
-                   workflows, yaml_editor):  # fmt: skip
+    for module in (builder, dashboard, docs, job, jobs, log, login, resources, runs, start, submit, sweep_actions,
+                   sweeps, templates, workflows, yaml_editor):  # fmt: skip
         app.register_blueprint(module.blp)
     app.add_url_rule("/connection", "connection", connection)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -9,9 +9,11 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 from ..core import progress
 from ..core.errors import Problem
 from ..current import cluster, server
-from ..services import attempts, failures, jobs, launch, logs, runlist, runs, watch
+from ..services import attempts, failures, jobs, launch, runlist, runs, sweeplist, sweeps, watch
 from ..services.cluster import PAGE_WAIT
 from ..services.follow import Entry
+from ..store import Run
+from . import drawer as drawers
 from . import log
 from .forms import read
 from .graph import MOST_EDGES, placed
@@ -144,8 +146,14 @@ def _state(shown: runs.Shown, query: dict, wait: float) -> dict:
         "version": watch.version(shown), "until": _until(shown),
         "layout": placed(names, edges) if is_drawn else None,
         "timeline": timeline(shown.entries, run.started_at, time.time()), "reruns": runlist.reruns(run.id),
-        "label": runlist.label, "attempt": attempt, **_failures(shown, wait),
+        "label": runlist.label, "attempt": attempt, **_failures(shown, wait), **_cell(run),
     }  # fmt: skip
+
+
+def _cell(run: Run) -> dict:
+    """Of a cell: its sweep, and all attempts at it."""
+    is_cell = run.sweep_id is not None
+    return {"sweep": sweeps.show(run.sweep_id), "tries": sweeplist.attempts(run)} if is_cell else {"sweep": None}
 
 
 def _until(shown: runs.Shown) -> int | None:
@@ -170,13 +178,14 @@ def _drawer(shown: runs.Shown, query: dict) -> dict:
     about = {"shown": shown, "run": shown.run, "query": query, "entry": entry}
     if entry is None:
         return about
-    job = failures.job_of(cluster(), entry)
-    piece = log.look(job, query) if job and query["stream"] != "script" else None
-    text = runs.script(shown, entry.row.name) or (job.record.script if job else None)
+    view = None if query["view"] == "graph" else query["view"]
+    here = {"run_id": shown.run.id, "view": view, "job": query["job"]}
+    panel = drawers.panel(shown, entry, query, lambda stream: url_for(".show", **here, stream=stream))
+    job = panel["job"]
     return {
-        **about, **_kin(shown, entry), "job": job, "why": jobs.why(job.job) if job else None, "log": piece,
-        "script": text, "tabs": _tabs(job, query), "attempt": attempt, "exit_words": exit_words,
-        "attempts": _attempts(entry, job), "facts_version": _drawer_version(shown, entry.row.name),
+        **about, **_kin(shown, entry), **panel, "why": jobs.why(job.job) if job else None, "attempt": attempt,
+        "exit_words": exit_words, "attempts": _attempts(entry, job),
+        "facts_version": _drawer_version(shown, entry.row.name),
     }  # fmt: skip
 
 
@@ -198,26 +207,9 @@ def _drawer_version(shown: runs.Shown, name: str) -> str:
     return watch.version_of(one for one in shown.entries if one.row.name in {name, *parents})
 
 
-def _tabs(job: jobs.Shown | None, query: dict) -> list[tuple[str, str, bool]]:
-    """Links to the files that the job has, as the macro `choice` takes them."""
-    has_stderr = job is not None and _path(job, "stderr") is not None
-    names = ["stdout", "stderr", "script"] if has_stderr else ["stdout", "script"]
-    view = None if query["view"] == "graph" else query["view"]
-    return [("log" if name == "stdout" and not has_stderr else name,
-             url_for(".show", run_id=request.view_args["run_id"], view=view, job=query["job"], stream=name),
-             name == query["stream"]) for name in names]  # fmt: skip
-
-
-def _path(job: jobs.Shown, stream: str) -> str | None:
-    try:
-        return logs.path(cluster(), job, stream, 0)
-    except Problem:
-        return None
-
-
 def _attempts(entry: Entry, job: jobs.Shown | None) -> list[attempts.Line]:
     """What its log says of its attempts."""
-    path = _path(job, "stdout") if job and entry.row.retry and entry.row.node_list else None
+    path = drawers.path(job, "stdout") if job and entry.row.retry and entry.row.node_list else None
     try:
         return attempts.lines(cluster(), path, log.LOG_WAIT) if path else []
     except Problem:

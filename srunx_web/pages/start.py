@@ -1,43 +1,52 @@
-"""Starting a run: with which args, of which part; what it would do, and doing it."""
+"""Starting a run or a sweep: with which args, of which part; what it would do, and doing it."""
 
-import re
 from collections.abc import Mapping
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 
-from ..core import typed, yamltext
-from ..core.errors import Invalid, Problem
-from ..core.plan import Selection
+from ..core.errors import BadRequest, Problem
+from ..core.matrix import Matrix
 from ..current import cluster, server
-from ..services import launch, runs, site
+from ..services import launch, runs, site, sweeps, sweepstart
 from ..services.launch import Start
 from ..services.workflows import Definition, valid
+from . import start_sweep, startform
 from .sketch import asks, gpus, sketch
 from .workflows import definition
 
 blp = Blueprint("start", __name__, url_prefix="/workflows/<name>/run")
-PREFIX = "arg."  # of the fields of args: one may be called `to_job`
 
 
 @blp.get("")
 def form(name):
-    """The form; `like` names a run whose args and part it starts with, `from_job` or `single_job` a part."""
+    """The form, as the file's sweep fills it; `like` names a run, `like_sweep` a sweep whose args and part it starts
+    with instead, `from_job` or `single_job` a part."""
     found = definition(name)
-    given = dict(request.args)
-    if given.get("like"):
-        run = runs.show(cluster(), given["like"]).run
-        given = {**run.part, **{PREFIX + key: text for key, text in typed.shown(typed.VALUES, run.args)}}
-    return _page(found, given)
+    return _page(found, {**_earlier(found, request.args), **request.args})
+
+
+def _earlier(found: Definition, query: Mapping) -> dict[str, str]:
+    """The fields of what it is to be like."""
+    if query.get("like"):
+        return startform.of_run(runs.show(cluster(), query["like"]).run)
+    if like := query.get("like_sweep"):
+        if not (like.isascii() and like.isdecimal() and len(like) < 20):
+            raise BadRequest(f"{like[:80]!r} can't be the id of a sweep")
+        return startform.of_sweep(sweeps.show(int(like)))
+    return startform.of_file(found.workflow) if found.workflow else {}
 
 
 @blp.post("")
 def start(name):
-    """Start it, or show what that would hand in; a refusal stands in place, with nothing lost."""
+    """Start it, or show what that would hand in; a refusal stands in place, with nothing lost, and so does the
+    question whether as many cells as that are meant."""
     found = definition(name)
     try:
-        what = _start(found, request.form)
+        what, matrix = startform.read(valid(found), request.form)
         if request.form.get("dry"):
-            return _page(found, request.form, plan=launch.preview(server().settings, found, what), args=what.args)
+            return _page(found, request.form, **_preview(found, what, matrix))
+        if matrix:
+            return _start_sweep(found, what, matrix)
         run = launch.start(cluster(), server().settings, found, what).run
     except Problem as fault:
         return _page(found, request.form, problem=fault, made=fault.run_id), fault.status
@@ -45,46 +54,44 @@ def start(name):
     return redirect(url_for("runs_pages.show", run_id=run.id), 303)
 
 
-def _start(found: Definition, given) -> Start:
-    """What the form asks for; Invalid with a fault for each arg that can't be read."""
-    part = Selection(*(given.get(name) or None for name in Selection._fields))
-    return Start(part, read_args(valid(found).args, given))
+def _start_sweep(found: Definition, what: Start, matrix: Matrix) -> str | Response:
+    """Start the sweep and go to its page, or ask first."""
+    if not start_sweep.is_agreed(matrix, request.form):
+        return _page(found, request.form, asked=matrix)
+    sweep = sweepstart.start(cluster(), server().settings, found, what, matrix)
+    flash(f"Started a sweep of {found.name}: {matrix.size} cells")
+    return redirect(url_for("sweeps_pages.show", sweep_id=sweep.id), 303)
 
 
-def read_args(usual: Mapping, given: Mapping) -> dict:
-    """The args that are to be other than in the definition; Invalid with the faults by field."""
-    changed, errors = {}, []
-    for name, shown in typed.shown(typed.VALUES, dict(usual)):
-        text = given.get(PREFIX + name, "").replace("\r\n", "\n")
-        if text.strip() in ("", shown.strip()):
-            continue
-        try:
-            changed[name] = read_value(text.strip())
-        except Invalid as fault:
-            errors.append({"loc": ["body", name], "msg": fault.detail.partition(": ")[2], "type": "value_error"})
-    if errors:
-        raise Invalid("Some args can't be read", errors)
-    return changed
+def _preview(found: Definition, what: Start, matrix: Matrix | None) -> dict:
+    """What a dry run shows: the jobs, of a sweep the cells and the jobs of one."""
+    if not matrix:
+        return {"plan": launch.preview(server().settings, found, what), "args": what.args}
+    cells = start_sweep.cells(sweepstart.preview(server().settings, found, what, matrix), matrix)
+    first = cells.first[1] if cells.first else None
+    return {"cells": cells, "plan": first.jobs if first else [], "args": {**what.args, **first.args} if first else {}}
 
 
-def read_value(text: str) -> object:
-    """What was typed as a value, so that 4:00:00 stays text and 0.1 is a number; Invalid for a list that is none."""
-    value = typed.read(typed.VALUE, text)
-    if value == text and re.match(r"\[|\{(?![{%#])", text):
-        return yamltext.load(text)
-    return value
+@blp.post("/sweep")
+def sweep(name):
+    """The parts that change while the lists are typed."""
+    found = definition(name)
+    whole = valid(found)
+    strip = start_sweep.strip(found, request.form)
+    rows = startform.rows(whole, request.form)
+    return render_template("workflows/_sweep_live.html", strip=strip, rows=rows, LIST=startform.LIST)
 
 
-def _page(found: Definition, given, problem: Problem | None = None, **more) -> str:
+def _page(found: Definition, given: Mapping, problem: Problem | None = None, **more) -> str:
     """The form with what was typed in it."""
-    wrong = {fault["loc"][-1]: fault["msg"] for fault in problem.errors if len(fault["loc"]) == 2} if problem else {}
     whole = found.workflow
-    usual = dict(typed.shown(typed.VALUES, dict(whole.args))) if whole else {}
+    strip = start_sweep.strip(found, given) if whole else None
+    wrong = {fault["loc"][1]: fault["msg"] for fault in problem.errors if len(fault["loc"]) == 2} if problem else {}
     return render_template(
-        "workflows/run.html", found=found, given=given, usual=usual, problem=problem or found.problem, wrong=wrong,
-        values={name: given.get(PREFIX + name, text) for name, text in usual.items()}, PREFIX=PREFIX,
+        "workflows/run.html", found=found, given=given, problem=problem or found.problem, strip=strip,
+        wrong={**(strip.wrong if strip else {}), **wrong}, rows=startform.rows(whole, given) if whole else [],
         sketch=sketch(whole, most=5000) if whole else None, gpus=gpus(whole) if whole else None, used=_used(found),
-        asks=asks, **more,
+        asks=asks, ARG=startform.ARG, LIST=startform.LIST, MODE=startform.MODE, name_of=startform.name_of, **more,
     )  # fmt: skip
 
 

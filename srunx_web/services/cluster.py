@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from peewee import DatabaseError
@@ -11,6 +11,7 @@ from peewee import DatabaseError
 from ..cluster.feed import Calls, Feed, View
 from ..cluster.scheduler import Scheduler
 from ..core.errors import NotConnected
+from ..core.limits import Limits
 from ..core.listing import Table
 from ..core.model import Job, Node, Partition
 from .records import Records
@@ -20,6 +21,7 @@ _waiting = threading.BoundedSemaphore(12)  # programs that wait must leave threa
 # Seconds between two questions to the controller; no setting lowers them. That of the queue is the scheduler's.
 NODES_FLOOR = 5  # one sinfo is several questions to the controller
 PARTITIONS_FLOOR = 60
+LIMITS_FLOOR = 60  # five questions, two of them to the accounting
 PAGE_WAIT = 0.5  # a page shows what is known rather than let its reader wait
 API_WAIT = 2
 FIRST_PAGE_WAIT = 2  # when nothing is known yet
@@ -41,10 +43,13 @@ class Cluster:
         self.locks = Locks()
         self.disk_problem: str | None = None
         self.in_queue: set[int] = set()  # ids that the last answer about mine showed
+        self.sure = Sure()
+        self.hurry: Callable[[], None] = lambda: None  # something new waits for the poller
         self.mine: Feed[list[Job]] = Feed(self._ask_mine, scheduler.floor, self._is_limited)
         self.everyone: Feed[list[Job]] = Feed(self._ask_everyone, scheduler.floor, self._is_limited)
         self.nodes: Feed[list[Node]] = Feed(scheduler.nodes, min(NODES_FLOOR, 5 * scheduler.floor))
         self.partitions: Feed[list[Partition]] = Feed(scheduler.partitions, PARTITIONS_FLOOR)
+        self.limits: Feed[Limits] = Feed(scheduler.limits, LIMITS_FLOOR)
         self.rendered: tuple[float, bytes] | None = None  # the API's list as JSON, and the time of its answer
         self._tables: dict[bool, tuple[list[Job], Table]] = {}
 
@@ -80,8 +85,20 @@ class Cluster:
         self.mine.expire()
         self.everyone.expire()
 
-    def _ask_mine(self) -> list[Job]:
+    def look(self) -> set[int]:
+        """The ids that slurmctld knows now, arrays by their own; what it says of them is on record then."""
+        jobs = self._queue()
+        self.records.write(jobs, time.time())
+        return {job.id for job in jobs} | {job.array_id for job in jobs if job.array_id}
+
+    def _queue(self) -> list[Job]:
+        begun = time.monotonic()
         jobs = self.scheduler.queue(mine=True)
+        self.sure.add((job.array_id or job.id for job in jobs), begun)
+        return jobs
+
+    def _ask_mine(self) -> list[Job]:
+        jobs = self._queue()
         self.in_queue = {job.id for job in jobs}
         self._write(jobs)
         return self._merged(jobs)
@@ -106,6 +123,23 @@ class Cluster:
 
     def _is_limited(self) -> bool:
         return self.scheduler.limited
+
+
+class Sure:
+    """The jobs that slurmctld surely knew lately, each with the time (monotonic) of which that is true."""
+
+    def __init__(self):
+        self._at: dict[int, float] = {}
+
+    def add(self, ids: Iterable[int], at: float) -> None:
+        """It knew these at that time."""
+        self._at.update(dict.fromkeys(ids, at))
+
+    def known(self, seconds: float) -> set[int]:
+        """Those that it knew at any time of the last seconds."""
+        oldest = time.monotonic() - seconds
+        self._at = {id_: at for id_, at in list(self._at.items()) if at >= oldest}
+        return set(self._at)
 
 
 class Locks:

@@ -9,8 +9,8 @@ from ..core.progress import Part
 from ..core.spec import Dependency
 from ..store import JobRow, Run, RunJob, connected, db
 from . import arrays
+from .counts import NOT_STARTED, recount
 
-NOT_SUBMITTED = "not submitted"
 _COPIED = ("job_id", "state", "reason", "node_list", "submit_time", "start_time", "end_time", "exit_code")
 _COPY = """UPDATE run_job SET job_id = ?, state = ?, reason = ?, node_list = ?, submit_time = ?, start_time = ?,
 end_time = ?, exit_code = ?, is_lost = ? WHERE id = ? AND state = ?"""  # the columns in the order of _COPIED
@@ -93,9 +93,11 @@ def follow(cluster: str, run_id: str | None = None) -> None:
 
 
 def live_runs(cluster: str, run_id: str | None = None) -> list[Run]:
-    """The runs that are not over, and those of which a job is still alive and must not go on."""
-    alive = RunJob.select(RunJob.run).where(_LIVE & RunJob.is_lost.__invert__() & RunJob.tag.is_null(False))
-    is_open = Run.status.not_in(progress.TERMINAL) | Run.id.in_(alive)
+    """The runs that are not over, and those of which a job is still alive and must not go on; no cell that waits."""
+    is_sent = RunJob.job_id.is_null(False) | JobRow.attempted_at.is_null(False)
+    alive = RunJob.select(RunJob.run).join(JobRow, on=RunJob.tag == JobRow.tag).where(_LIVE & ~RunJob.is_lost & is_sent)
+    waits = (Run.status == progress.PENDING) & Run.lane.is_null() & Run.cancel_requested_at.is_null()
+    is_open = (Run.status.not_in(progress.TERMINAL) & ~waits) | Run.id.in_(alive)
     with connected():
         return list(Run.select().where((Run.cluster == cluster) & is_open & ((Run.id == run_id) if run_id else True)))
 
@@ -118,7 +120,7 @@ def rule_out(found: list[Entry]) -> list[int]:
     return waiting
 
 
-def drop_missing(found: list[Entry], reason: str = NOT_SUBMITTED) -> None:
+def drop_missing(found: list[Entry], reason: str = NOT_STARTED) -> None:
     """What was not handed in will not be."""
     for entry in found:
         if entry.is_missing:
@@ -170,6 +172,8 @@ def move(run: Run, status: str, error: str | None = None) -> str:
         if Run.update(**values).where(mine).execute():
             for name, value in values.items():
                 setattr(run, name, value)
+            if run.sweep_id is not None:
+                recount(run.sweep_id)
         else:
             run.status = Run.select(Run.status).where(Run.id == run.id).scalar() or run.status
     return run.status

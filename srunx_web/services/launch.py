@@ -1,29 +1,27 @@
 """Starting runs: everything checked and rendered, the rows written, the mounts synced, the jobs handed in."""
 
 import logging
-import secrets
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from .. import sync
 from ..core import progress, states, workflow, yamltext
-from ..core.errors import Conflict, Invalid, NotConnected, Problem, SlurmFailed, Uncertain
-from ..core.model import Submission
+from ..core.errors import Conflict, Invalid, NotConnected, Problem, Uncertain
 from ..core.plan import PlannedJob, Selection, plan
 from ..core.workflow import descendants
 from ..settings import Mount, Settings
-from ..store import Run, RunJob, connected, db, insert
+from ..store import Run, RunJob, connected, db
 from .cluster import Cluster
+from .copying import copy
 from .follow import conclude, drop_missing, entries, move
+from .rows import Planned, write_jobs
 from .runs import LOCK_SECONDS, Shown, check_cluster, show
 from .site import site, used_mounts
 from .submission import submit_missing
 from .workflows import Definition, planned, valid
 
 log = logging.getLogger("srunx_web")
-SYNC_LOCK_SECONDS = 120
 WHOLE = Selection()
 
 
@@ -77,15 +75,7 @@ def _carry_out(cluster: Cluster, settings: Settings, run: Run, jobs: list[Planne
 def _sync(cluster: Cluster, settings: Settings, run: Run, mounts: list[Mount]) -> None:
     """Each mount once, one at a time; a failure ends the run before anything was submitted."""
     try:
-        for mount in mounts:
-            with cluster.locks.hold(f"mount {mount.name}", SYNC_LOCK_SECONDS) as is_held:
-                if not is_held:
-                    raise Conflict(f"Mount {mount.name!r} is being synced by another run; try again in a moment")
-                sync.check_remote(mount)
-                made = cluster.scheduler.shell.run(["mkdir", "-p", "--", mount.remote])
-                if made.code:
-                    raise SlurmFailed(f"Mount {mount.name!r} sync failed: {made.err.strip()[:500]}")
-                sync.send(mount, settings.profile, settings)
+        copy(cluster, settings, mounts)
     except Problem as fault:
         drop_missing(entries(run.id))
         move(run, progress.FAILED, fault.detail)
@@ -105,16 +95,10 @@ def _run(cluster: Cluster, name: str, mount: str | None, text: str, what: Start,
 
 def _write(cluster: Cluster, run: Run, jobs: list[PlannedJob], earlier: Mapping[str, RunJob] | None = None) -> None:
     """The run, its jobs and their submissions, in one transaction; `earlier` are jobs that are not run again."""
-    kept = earlier or {}
-    tags = {job.name: secrets.token_hex(8) for job in jobs}
-    new = [Submission(job.script, job.name, tags[job.name], job.work_dir) for job in jobs if job.name not in kept]
     with connected(), db.atomic("IMMEDIATE"):
         _check_twin(run)
         run.save(force_insert=True)
-        cluster.records.begin(new, "run", run.started_at, is_tried=False)
-        rows = [_row(run, position, job) | (_carried(kept[job.name]) if job.name in kept else {"tag": tags[job.name]})
-                for position, job in enumerate(jobs)]  # fmt: skip
-        insert(RunJob, rows)
+        write_jobs(cluster, [Planned(run, jobs, earlier or {})])
 
 
 def _check_twin(run: Run) -> None:
@@ -122,27 +106,6 @@ def _check_twin(run: Run) -> None:
     twins = (Run.parent == run.parent) & (Run.part == run.part) & Run.status.not_in(progress.TERMINAL)
     if run.parent and Run.select().where(twins).exists():
         raise Conflict("This is being run again already; cancel that run first, or wait for its end")
-
-
-_FRESH = {"tag": None, "job_id": None, "state": states.PENDING, "reason": None, "is_unreached": False, "node_list": "",
-          "submit_time": None, "start_time": None, "end_time": None, "exit_code": None, "attempts": 0,
-          "carried_from": None}  # fmt: skip
-
-
-def _row(run: Run, position: int, job: PlannedJob) -> dict:
-    return _FRESH | {
-        "run": run.id, "name": job.name, "position": position,
-        "depends_on": [list(parent) for parent in job.depends_on], "resources": dict(job.spec.resources),
-        "folders": list(job.folders), "work_dir": job.work_dir, "retry": job.spec.retry,
-    }  # fmt: skip
-
-
-def _carried(row: RunJob) -> dict:
-    """What a run keeps of a job that it does not run again: all of one that completed, of others that they are out."""
-    if row.state != states.COMPLETED:
-        return {"state": states.CANCELLED, "is_unreached": True, "reason": "not part of this rerun"}
-    kept = ("job_id", "state", "node_list", "submit_time", "start_time", "end_time", "exit_code", "retry", "attempts")
-    return {"carried_from": row.carried_from or row.run_id, **{name: getattr(row, name) for name in kept}}
 
 
 def _hand_in(cluster: Cluster, run: Run) -> Shown:
@@ -175,6 +138,8 @@ def rerun(cluster: Cluster, settings: Settings, run_id: str, which: str, from_jo
     """
     shown = show(cluster, run_id)
     check_cluster(cluster, shown.run)
+    if shown.run.sweep_id is not None:
+        raise Conflict(f"The run is a cell of sweep {shown.run.sweep_id}; run its cells again there")
     if shown.run.status not in progress.TERMINAL:
         raise Conflict("The run is still going on; cancel it first, or wait for its end")
     again = _again(shown, which, from_job)
@@ -184,9 +149,10 @@ def rerun(cluster: Cluster, settings: Settings, run_id: str, which: str, from_jo
     earlier = {entry.row.name: entry.row for entry in shown.entries if entry.row.name not in again}
     old = shown.run
     selection = Selection(**{key: value for key, value in old.part.items() if key in Selection._fields})
-    run = _run(cluster, old.workflow_name, old.mount, old.yaml, Start(selection, old.args, old.source), parent=old.id,
-               part={"rerun": which, **({"from": from_job} if from_job else {})})  # fmt: skip
-    project = workflow.parse(old.yaml).default_project or old.mount
+    what = Start(selection, old.args, old.source)
+    part = {"rerun": which, **({"from": from_job} if from_job else {})}
+    run = _run(cluster, old.workflow_name, old.mount, old.definition, what, parent=old.id, part=part)
+    project = workflow.parse(old.definition).default_project or old.mount
     return _carry_out(cluster, settings, run, jobs, project, earlier=earlier)
 
 
@@ -208,6 +174,6 @@ def _again(shown: Shown, which: str, from_job: str | None) -> set[str]:
 
 def _planned_again(settings: Settings, shown: Shown) -> list[PlannedJob]:
     """The jobs of the run as its own definition and args plan them; scripts in files are read anew."""
-    found = workflow.parse(shown.run.yaml)
+    found = workflow.parse(shown.run.definition)
     part = [entry.row.name for entry in shown.entries]
     return plan(found, site(settings, found.default_project or shown.run.mount), shown.run.args, part)

@@ -64,10 +64,10 @@ def page(cluster: Cluster, wanted: Wanted, number: int = 1) -> Page:
 
 
 def current(cluster: Cluster, since: float) -> list[Line]:
-    """The runs that go on and those that ended since then (epoch seconds), newest first, at most PAGE_SIZE."""
+    """The runs, but no cells, that go on or ended since then (epoch seconds), newest first, at most PAGE_SIZE."""
     follow(cluster.key)
     is_live = Run.status.not_in(progress.TERMINAL)
-    wanted = (Run.cluster == cluster.key) & (is_live | (Run.completed_at > since))
+    wanted = (Run.cluster == cluster.key) & (is_live | (Run.completed_at > since)) & Run.sweep.is_null()
     with connected():
         found = list(Run.select().where(wanted).order_by(is_live.desc(), Run.started_at.desc()).limit(PAGE_SIZE))
     return sorted(_counted(found), key=lambda line: -line[0].started_at)
@@ -86,7 +86,7 @@ def _counted(found: list[Run]) -> list[Line]:
 
 
 def _match(cluster: Cluster, wanted: Wanted):
-    match = Run.cluster == cluster.key
+    match = (Run.cluster == cluster.key) & Run.sweep.is_null()  # cells are listed with their sweep
     if wanted.text:
         match &= Run.workflow_name.contains(wanted.text) | Run.id.startswith(wanted.text)
     if wanted.workflow:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from ..core import progress
 from ..core.errors import BadRequest, Conflict, Denied, Invalid, NotFound, Problem, SlurmFailed
 from ..store import JobRow, Run, RunJob, connected
+from .advance import advance
 from .cluster import Cluster
 from .follow import Entry, drop_missing, entries, entries_of, move
-from .tick import advance
 
 MOST = 200  # runs in a list
 LOCK_SECONDS = 15

@@ -1,5 +1,6 @@
 """The place a run goes to, as its plan needs to know it: defaults, mounts, scripts, templates."""
 
+import functools
 import os
 import posixpath
 from collections.abc import Mapping
@@ -39,6 +40,20 @@ def site(settings: Settings, project: str | None = None) -> Site:
         template=lambda name: templates.text(settings, name),
         remote=lambda folder: _remote(settings, folder, home),
     )
+
+
+def once(place: Site) -> Site:
+    """The same site, which reads each script, template and set of defaults only once: all cells of a sweep are to be
+    rendered from the same."""
+    known: dict[tuple, Defaults] = {}
+
+    def defaults(spec: JobSpec) -> Defaults:
+        key = (spec.work_dir, spec.script_path)
+        if key not in known:
+            known[key] = place.defaults(spec)
+        return known[key]
+
+    return Site(defaults, functools.cache(place.read), functools.cache(place.template), place.remote)
 
 
 def used_mounts(settings: Settings, specs: list[JobSpec], project: str | None) -> list[Mount]:

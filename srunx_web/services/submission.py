@@ -21,37 +21,35 @@ def submit_missing(cluster: Cluster, run: Run) -> None:
     Called with the run's lock held. SlurmFailed: one was refused, and nothing of the run goes on. Uncertain: the
     answer did not come, and is looked up. NotConnected: nothing was sent, and nothing is lost.
     """
-    size, confirmed = FIRST_BATCH, {}
-    while batch := _next_batch(cluster, run, size, confirmed):
+    size = FIRST_BATCH
+    while batch := _next_batch(cluster, run, size):
         begun = time.monotonic()
         _hand_in(cluster, run, batch)
-        confirmed.update(dict.fromkeys(batch, begun))
         size = int(min(LARGEST_BATCH, max(8, len(batch) * BATCH_SECONDS / max(time.monotonic() - begun, 0.01))))
 
 
-def _next_batch(cluster: Cluster, run: Run, size: int, confirmed: dict[str, float]) -> dict[str, Submission]:
+def _next_batch(cluster: Cluster, run: Run, size: int) -> dict[str, Submission]:
     """The next submissions by their jobs' names, once their parents' states are known for sure; {} when there are none.
 
-    `confirmed` are the times (monotonic) at which slurmctld surely knew a job. It matters: slurmctld takes a parent
-    that it has forgotten for fulfilled, even when that failed.
+    It matters that slurmctld surely knows a parent: it takes one that it has forgotten for fulfilled, even when that
+    failed.
     """
-    sure: set[str] = set()  # each is asked for once, or a squeue that takes long would never be new enough
+    asked: set[int] = set()  # each is asked for once, or a squeue that takes long would never be new enough
     while True:
-        found = entries(run.id)
+        found, before = entries(run.id), entries(run.after) if run.after else []
+        if any(entry.is_missing or entry.is_tried for entry in before):
+            return {}
         rule_out(found)
         batch = _possible(found, size)
-        now = time.monotonic()
-        sure |= {name for name, at in confirmed.items() if now - at <= CONFIRM_SECONDS}
-        old = [row for row in _live_parents(found, batch) if row.name not in sure]
+        ahead = [entry.row.job_id for entry in before if entry.is_alive] if batch else []
+        parents = [row.job_id for row in _live_parents(found, batch)] + ahead
+        old = set(parents) - asked - cluster.sure.known(CONFIRM_SECONDS)
         if not old:
-            return _submissions(found, batch)
-        jobs = cluster.scheduler.queue(mine=True)  # not the accounting, which may know it later or longer
-        cluster.records.write(jobs, time.time())
+            return _submissions(found, batch, ahead)
+        jobs = cluster.look()  # not the accounting, which may know it later or longer
         follow(cluster.key, run.id)
-        known = {job.id for job in jobs} | {job.array_id for job in jobs}
-        sure |= {row.name for row in old}
-        confirmed.update({row.name: now for row in old if row.job_id in known})
-        if any(row.job_id not in known for row in old):  # forgotten: the tick finds out how it ended, or gives up
+        asked |= old
+        if any(id_ not in jobs for id_ in old):  # forgotten: the tick finds out how it ended, or gives up
             return {}
 
 
@@ -75,8 +73,9 @@ def _live_parents(found: list[Entry], batch: list[str]) -> list[RunJob]:
     return [entry.row for entry in found if entry.row.name in named and not entry.is_over]
 
 
-def _submissions(found: list[Entry], batch: list[str]) -> dict[str, Submission]:
-    """What is handed in, by name. A parent that is over is not named: its state has decided already."""
+def _submissions(found: list[Entry], batch: list[str], ahead: list[int]) -> dict[str, Submission]:
+    """What is handed in, by name; all of it waits for the jobs `ahead` to end, however they do. A parent that is over
+    is not named: its state has decided already."""
     rows = {entry.row.name: entry.row for entry in found}
     over = {entry.row.name for entry in found if entry.is_over}
     place = {name: number for number, name in enumerate(batch)}
@@ -85,6 +84,7 @@ def _submissions(found: list[Entry], batch: list[str]) -> dict[str, Submission]:
         row = rows[name]
         terms = [f"{kind}:{f'@{place[parent]}' if parent in place else rows[parent].job_id}"
                  for kind, parent in row.depends_on if parent not in over]  # fmt: skip
+        terms += [f"afterany:{id_}" for id_ in ahead]
         made[name] = Submission(
             texts[row.tag], name, row.tag, row.work_dir, ",".join(terms) or None, tuple(row.folders)
         )
@@ -101,6 +101,7 @@ def _hand_in(cluster: Cluster, run: Run, batch: dict[str, Submission]) -> None:
     tags = [submission.tag for submission in batch.values()]
     if not _may_try(cluster, run, tags):
         raise Uncertain("the run was cancelled or taken over meanwhile")
+    begun = time.monotonic()
     try:
         outcomes = cluster.scheduler.submit_all(list(batch.values()))
     except Uncertain:
@@ -110,6 +111,7 @@ def _hand_in(cluster: Cluster, run: Run, batch: dict[str, Submission]) -> None:
     except Problem:
         cluster.records.retract(tags)
         raise
+    cluster.sure.add([outcome for outcome in outcomes if isinstance(outcome, int)], begun)
     refused = _note(cluster, run, batch, outcomes)
     cluster.changed()
     if refused:

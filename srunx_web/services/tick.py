@@ -1,64 +1,61 @@
-"""One round of the poller: learn how the jobs stand, and move every run to where its jobs are."""
+"""What goes on while nobody looks: the tick, and the beat, which starts the cells of sweeps sooner."""
 
-import logging
+import statistics
+import time
+from weakref import WeakKeyDictionary
+
+from peewee import fn
 
 from ..core import progress
-from ..core.errors import Problem
-from ..store import Run
-from . import attempts, jobs
-from .cluster import Cluster
-from .follow import Entry, conclude, drop_missing, entries_of, follow, live_runs, move, rule_out
-from .submission import submit_missing
+from ..store import Run, RunJob, Sweep, connected
+from . import attempts, jobs, lanes
+from .advance import advance
+from .cluster import Cluster, fresh
 
-log = logging.getLogger("srunx_web")
+LONGEST_SECONDS = 10  # between two looks for a sweep: as often as the tick
+LATELY = 20  # cells by which is told how long one takes
+_next_look: WeakKeyDictionary[Cluster, float] = WeakKeyDictionary()  # monotonic time
 
 
 def tick(cluster: Cluster) -> None:
-    """See the queue, learn how vanished jobs ended, then advance the runs; without an answer nothing changes."""
+    """See the queue, learn how vanished jobs ended, then advance the runs and sweeps; without an answer nothing
+    changes."""
     jobs.settle(cluster)
     advance(cluster)
+    lanes.advance(cluster, lanes.live(cluster.key))
     attempts.record(cluster)
 
 
-def advance(cluster: Cluster, run_id: str | None = None) -> None:
-    """Move all live runs, or the one, by what is on record; a run that fails to move does not stop the others."""
-    follow(cluster.key, run_id)
-    runs = live_runs(cluster.key, run_id)
-    found = entries_of([run.id for run in runs])
-    unwanted: list[int] = []
-    for run in runs:
-        try:
-            unwanted += _advance(cluster, run, found.get(run.id, []))
-        except Problem as fault:
-            log.warning("run %s: %s", run.id, fault.detail)
-        except Exception:
-            log.exception("run %s", run.id)
-    if unwanted:
-        cluster.scheduler.cancel([str(id_) for id_ in unwanted])
-        cluster.changed()
+def beat(cluster: Cluster) -> None:
+    """Start the cells that there is room for, and look for new room about twice in the time that a cell takes, but
+    never more often than the scheduler's floor. Without a sweep it is one look at the database."""
+    sweeps = lanes.live(cluster.key)
+    if not sweeps:
+        return
+    lanes.advance(cluster, sweeps)
+    now = time.monotonic()
+    if now < _next_look.get(cluster, 0):
+        return
+    _next_look[cluster] = now + min((pace(sweep, cluster.scheduler.floor) for sweep in sweeps), default=LONGEST_SECONDS)
+    fresh(cluster.mine, cluster.title)
+    advance(cluster)
+    lanes.advance(cluster, sweeps)
 
 
-def _advance(cluster: Cluster, run: Run, found: list[Entry]) -> list[int]:
-    """Move one run; the ids of its jobs that must not go on."""
-    unwanted = rule_out(found)
-    if run.cancel_requested_at is not None:
-        drop_missing(found)
-        unwanted = [entry.row.job_id for entry in found if entry.is_alive]
-    elif run.status in (progress.SYNCING, progress.SUBMITTING) and any(entry.is_missing for entry in found):
-        _go_on(cluster, run)
-        return unwanted
-    conclude(run, found)
-    return unwanted
+def pace(sweep: Sweep, floor: float) -> float:
+    """Seconds until the queue is looked at again for this sweep: half of what its cells took lately, or of how long
+    the first of them have run, between the floor and the tick."""
+    half = (_usual(sweep.id) or 0) / 2
+    return max(floor, min(half, LONGEST_SECONDS))
 
 
-def _go_on(cluster: Cluster, run: Run) -> None:
-    """Submit what is missing, unless a request is at it."""
-    with cluster.locks.hold(run.id) as is_held:
-        if not is_held:
-            return
-        if run.status == progress.SYNCING:
-            drop_missing(entries_of([run.id])[run.id])
-            move(run, progress.FAILED, "The server was stopped while it synced a mount; nothing was submitted")
-            return
-        submit_missing(cluster, run)
-        conclude(run, entries_of([run.id])[run.id])
+def _usual(sweep_id: int) -> float | None:
+    """How long a cell of it takes, in seconds; None before one runs."""
+    began, ended = fn.MIN(RunJob.start_time), fn.MAX(RunJob.end_time)
+    rows = Run.select(began, ended, Run.status).join(RunJob).where(Run.sweep == sweep_id).group_by(Run.id)
+    with connected():
+        lately = list(rows.having(began.is_null(False)).order_by(began.desc()).limit(LATELY).tuples())
+    over = [ended - began for began, ended, status in lately if status in progress.TERMINAL and ended]
+    if over:
+        return statistics.median(over)
+    return time.time() - min(began for began, *_ in lately) if lately else None

@@ -36,7 +36,7 @@ def test_from_an_example_to_its_first_run(person):
     expect(page.locator("#drawer pre.code")).to_contain_text("#SBATCH --job-name=left")
     assert page.locator("#n-left").get_attribute("aria-current") == "true" and "job=left" in page.url
     page.get_by_role("link", name="Run", exact=True).click()
-    page.get_by_label("who").fill("Ada")
+    page.get_by_label("who", exact=True).fill("Ada")
     page.get_by_role("button", name="Dry run").click()
     page.locator("summary").first.click()
     expect(page.locator(".plan [open]")).to_contain_text("preparing for Ada")

@@ -228,7 +228,7 @@ def test_a_refusal_of_slurm_is_shown_in_its_words_with_the_run_that_failed(clien
     assert f'href="/runs/{runs(client)[0]["id"]}"' in answer.text
 
 
-def test_a_sweep_is_told_and_not_started(client, flow):
+def test_a_sweep_of_the_file_is_offered_and_starts_only_when_asked_for(client, flow):
     flow.write_text(FLOW + "sweep: {matrix: {lr: [0.1, 0.2]}}\n")
     assert "Sweep" in client.get("/workflows/flow").text and "Sweep" in client.get("/workflows/flow/run").text
     client.post("/workflows/flow/run")

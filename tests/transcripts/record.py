@@ -1,11 +1,13 @@
 """Record what a real Slurm answers to our own calls.
 
 python -m tests.transcripts.record SSH_CONFIG OUT_FOLDER ROOT COMMAND...   (a shell as root on the cluster)
-makes queue.json, drained.json, no-accounting.json and no-controller.json: {"slurm", "ids", "scenes": [{argv, ...}]}.
+makes queue.json, drained.json, limits.json, no-accounting.json, no-controller.json: {"slurm", "ids", "scenes": [...]}.
 It submits, cancels, drains a node and stops daemons: only for a test cluster (tests/cluster/slurm) without other jobs.
 """
 
 import json
+import re
+import socket
 import subprocess
 import sys
 import time
@@ -45,6 +47,20 @@ REFUSED = {
     "dos": "#!/bin/sh\r\necho hi\r\n",
 }
 
+# high enough to stand in nobody's way
+LIMITED = """
+sacctmgr -i add qos lift >/dev/null
+sacctmgr -i modify qos lift set flags=PartitionTimeLimit,OverPartQOS MaxSubmitJobsPerUser=6000 MaxJobsPerUser=4500
+sacctmgr -i modify user researcher where account=lab set maxsubmit=5000 maxjobs=4000 qos=normal,lift defaultqos=normal
+scontrol create partitionname=tight nodes=c[1-2] maxtime=30 maxnodes=1 maxcpuspernode=8 maxmempernode=1000 qos=lift
+"""
+UNLIMITED = """
+scontrol delete partitionname=tight
+sacctmgr -i modify user researcher where account=lab set maxsubmit=-1 maxjobs=-1 defaultqos=-1
+sacctmgr -i modify user researcher where account=lab set qos=normal
+sacctmgr -i delete qos lift
+"""
+
 
 class Recorder:
     """A Shell that writes down what another one answers."""
@@ -73,6 +89,7 @@ def main(config: str, folder: str, *root: str) -> None:
     _root(root, "scontrol update nodename=g2 state=drain reason='bad gpu, | row 3'")
     _save(out, "drained", slurm, shell, ids, lambda slurm, ids: slurm.nodes())
     _root(root, "scontrol update nodename=g2 state=resume")
+    _record_limits(out, slurm, shell, root)
     _root(root, "kill $(cat $CLUSTER_DIR/run/slurmdbd.pid); while pgrep -x slurmdbd >/dev/null; do sleep .1; done")
     _save(out, "no-accounting", slurm, shell, ids, _no_accounting)
     _root(root, "kill $(cat $CLUSTER_DIR/run/slurmctld.pid); while pgrep -x slurmctld >/dev/null; do sleep .1; done")
@@ -114,13 +131,23 @@ def _queue(slurm: Slurm, ids: dict[str, int]) -> None:
     slurm.cancel(["99999", str(ids["fails"])])
 
 
+def _record_limits(out: Path, slurm: Slurm, shell: SSHShell, root: tuple[str, ...]) -> None:
+    _root(root, LIMITED)
+    try:
+        _save(out, "limits", slurm, shell, {}, lambda slurm, ids: slurm.limits())
+    finally:
+        _root(root, UNLIMITED)
+
+
 def _no_accounting(slurm: Slurm, ids: dict[str, int]) -> None:
     _tried(slurm.jobs, list(ids.values()))
     _tried(slurm.jobs, [ids["hello"], 99999])
+    _tried(slurm.limits)
 
 
 def _no_controller(slurm: Slurm, ids: dict[str, int]) -> None:
     _tried(slurm.queue, False)
+    _tried(slurm.limits)
     _tried(slurm.submit, Submission("#!/bin/sh\ntrue\n"))
     _tried(slurm.cancel, [str(ids["held"])])
 
@@ -136,7 +163,14 @@ def _save(out: Path, name: str, slurm: Slurm, shell: SSHShell, ids: dict[str, in
     recorder = Recorder(shell)
     play(Slurm(recorder, MARK), ids)
     record = {"slurm": slurm.version(), "ids": ids, "scenes": recorder.scenes}
-    (out / f"{name}.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = _neutral(json.dumps(record, indent=1, ensure_ascii=False))
+    (out / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _neutral(text: str) -> str:
+    """Without the names that the cluster and its machine have here."""
+    text = re.sub(r"/tmp/srunx-slurm(?:-\w+/cluster)?(?=/)", "/cluster", text)
+    return re.sub(rf"\b{re.escape(socket.gethostname())}(?=\(127\.| is UP)", "login", text)
 
 
 def _root(command: tuple[str, ...], line: str) -> None:

@@ -9,8 +9,9 @@ PACKAGE = Path(__file__).parents[2] / "srunx_web"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {"core": 1, "cluster": 2, "store": 2, "settings": 2, "sync": 2, "peer": 2, "sessions": 2, "services": 3,
           "api": 4, "pages": 4, "security": 4, "assets": 4, "current": 4}  # fmt: skip
-PURE = {"bisect", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum", "functools", "graphlib",
-        "itertools", "math", "posixpath", "re", "shlex", "string", "sys", "typing", "yaml", "jinja2"}  # fmt: skip
+PURE = {"bisect", "collections", "contextlib", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum",
+        "functools", "graphlib", "io", "itertools", "json", "math", "posixpath", "re", "regex", "shlex", "statistics",
+        "string", "sys", "typing", "yaml", "jinja2"}  # fmt: skip
 
 
 def floor(part: str) -> int:

@@ -1,0 +1,81 @@
+"""How a sweep stands, written down whenever one of its cells changes, in the same transaction."""
+
+import time
+
+from peewee import fn
+
+from ..core import progress, states
+from ..core.sweep import CELL_STATES, Counts, cell_state, state
+from ..store import Event, JobRow, Run, RunJob, Sweep
+
+CHANGED = "sweep_run.status_changed"
+NOT_STARTED = "not submitted"
+_CELLS = tuple(f"cells_{name}" for name in CELL_STATES)
+
+
+def recount(sweep_id: int) -> str:
+    """Count the cells anew and move the sweep to where they are; its state then. A terminal one never changes.
+
+    To be called within the transaction that changes a cell. The first failure ends a sweep with fail_fast: what was
+    not claimed is cancelled.
+    """
+    sweep = Sweep.get_by_id(sweep_id)
+    counts = _counts(sweep_id)
+    if counts.pending and sweep.fail_fast and _has_failed(sweep):
+        drop_waiting(sweep_id, "not started: another cell failed, and fail_fast is set")
+        counts = _counts(sweep_id)
+    values = dict(zip(_CELLS, counts, strict=True))
+    is_open = Sweep.status.not_in(progress.TERMINAL)
+    Sweep.update(**values).where((Sweep.id == sweep_id) & is_open).execute()
+    return _enter(sweep, state(sweep.status, counts, sweep.cancel_requested_at is not None))
+
+
+def _enter(sweep: Sweep, new: str) -> str:
+    """Give the sweep a state, and record it as an event; nothing when it has it, or one that is final."""
+    if new == sweep.status or sweep.status in progress.TERMINAL:
+        return sweep.status
+    over = {"completed_at": time.time()} if new in progress.TERMINAL else {}
+    mine = (Sweep.id == sweep.id) & (Sweep.status == sweep.status)
+    if Sweep.update(status=new, **over).where(mine).execute():
+        record(sweep.id, sweep.status, new)
+    return new
+
+
+def record(sweep_id: int, old: str | None, new: str, detail: str | None = None) -> None:
+    """Write a change down for those who listen."""
+    Event.create(kind=CHANGED, sweep=sweep_id, at=time.time(), old=old, new=new, detail=detail)
+
+
+def _counts(sweep_id: int) -> Counts:
+    rows = Run.select(Run.status, fn.COUNT(Run.id)).where(_current(sweep_id)).group_by(Run.status).tuples()
+    found = dict.fromkeys(CELL_STATES, 0)
+    for status, number in rows:
+        found[cell_state(status)] += number
+    return Counts(*found.values())
+
+
+def _current(sweep_id: int):
+    return (Run.sweep == sweep_id) & Run.is_current
+
+
+def _has_failed(sweep: Sweep) -> bool:
+    failed = (Run.status == progress.FAILED) & (Run.completed_at >= (sweep.reopened_at or 0))
+    return Run.select().where(_current(sweep.id) & failed).exists()
+
+
+def drop_waiting(sweep_id: int, reason: str) -> None:
+    """End the cells that were not claimed: nothing of them will be submitted."""
+    waiting = _current(sweep_id) & (Run.status == progress.PENDING) & Run.lane.is_null()
+    ids = [id_ for (id_,) in Run.select(Run.id).where(waiting).tuples()]
+    Run.update(status=progress.CANCELLED, completed_at=time.time(), error=reason).where(waiting).execute()
+    drop_jobs(ids)
+
+
+def drop_jobs(run_ids: list[str]) -> None:
+    """The jobs of these runs that never reached Slurm will not; those that may have are left alone."""
+    tried = JobRow.select(JobRow.tag).where(JobRow.job_id.is_null() & JobRow.attempted_at.is_null(False))
+    for start in range(0, len(run_ids), 500):
+        untried = RunJob.run.in_(run_ids[start : start + 500]) & RunJob.job_id.is_null() & RunJob.tag.not_in(tried)
+        RunJob.update(state=states.CANCELLED, reason=NOT_STARTED).where(
+            untried & RunJob.state.not_in(states.TERMINAL)
+        ).execute()

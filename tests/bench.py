@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests import bench_runs
+from tests import bench_runs, bench_sweeps
 from tests.server import Server
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
@@ -213,6 +213,7 @@ def main() -> int:
     start()
     first_visit()
     bench_runs.main(line)
+    bench_sweeps.main(line)
     return 0
 
 

@@ -46,6 +46,8 @@ class WorkflowSchema(Schema):
     default_project = text("Mount that its jobs belong to, when given")
     title = text("The name inside the file, where it is another")
     description = text("When given")
+    sweep = fields.Dict(metadata={"description": "What the run dialog offers, when given"})
+    metrics = fields.Dict(metadata={"description": "By name: pattern or file and key, job, best; when given"})
     error = text("Why the file can't be read, when it can't")
 
 
@@ -99,6 +101,9 @@ class ReplaceSchema(Schema):
     jobs = fields.List(fields.Dict(), required=True, metadata={"description": "Jobs, with name and command"})
     args = fields.Dict(load_default=None, allow_none=True, metadata={"description": "Values for {{ name }}"})
     default_project = text("Mount that it belongs to, and is kept in", load_default=None, allow_none=True)
+    description = text("What it is for", load_default=None, allow_none=True)
+    sweep = fields.Dict(load_default=None, allow_none=True, metadata={"description": "What the run dialog offers"})
+    metrics = fields.Dict(load_default=None, allow_none=True, metadata={"description": "Patterns or files, by name"})
     overwrite = fields.Boolean(load_default=False, metadata={"description": "Replace one of the same name"})
 
 

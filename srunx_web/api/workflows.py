@@ -4,7 +4,7 @@ import math
 
 from flask_smorest import Blueprint
 
-from ..core import sweep, yamltext
+from ..core import metrics, sweep, yamltext
 from ..core.errors import Invalid, NotFound, Problem
 from ..core.matrix import Matrix
 from ..core.plan import Selection
@@ -117,7 +117,8 @@ def replace(body, name):
 
 
 def _saved(name: str, body: dict, may_replace: bool) -> dict:
-    document = {"name": name, "args": body["args"], "default_project": body["default_project"],
+    document = {"name": name, "description": body["description"], "args": body["args"],
+                "default_project": body["default_project"], "sweep": body["sweep"], "metrics": body["metrics"],
                 "jobs": [_given(job) for job in body["jobs"]]}  # fmt: skip
     text = yamltext.dump({key: value for key, value in document.items() if value or key == "jobs"})
     return workflow_json(workflows.save(server().settings, name, text, body["default_project"], may_replace))
@@ -229,7 +230,8 @@ def workflow_json(found: workflows.Definition) -> dict:
         return {"name": found.name, "jobs": [], "error": found.problem.detail}
     whole = found.workflow
     more = {"args": _finite(whole.args), "default_project": whole.default_project, "description": whole.description,
-            "title": whole.title if whole.title != found.name else None}  # fmt: skip
+            "title": whole.title if whole.title != found.name else None, "sweep": whole.sweep,
+            "metrics": {metric.name: metrics.written(metric) for metric in whole.metrics}}  # fmt: skip
     jobs = [_job_json(job) for job in whole.jobs]
     return {"name": found.name, "jobs": jobs, **{key: value for key, value in more.items() if value}}
 

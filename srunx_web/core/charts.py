@@ -49,7 +49,8 @@ def heat(view: View) -> Heat | None:
     across, down = (_Side(view, axis) for axis in view.axes)
     if len(across.places) < len(down.places):
         across, down = down, across
-    width, height = across.step(ACROSS, NARROWEST, WIDEST), down.step(DOWN, LOWEST, HIGHEST)
+    label = SIGN * max(map(len, across.texts)) + 8
+    width, height = across.step(ACROSS, NARROWEST, max(WIDEST, label)), down.step(DOWN, LOWEST, HIGHEST)
     left = round(SIGN * max(len(clipped(down.axis, LABEL)) + 2, *map(len, down.texts))) + 10
     boxes = []
     for row in view.rows:
@@ -58,7 +59,7 @@ def heat(view: View) -> Heat | None:
         boxes.append(Box(row.number + 1, round(x, 1), round(y, 1), kind, _fits(view, row, width, height),
                          view.words(row)))  # fmt: skip
     right, bottom = left + len(across.places) * width, HEAD + len(down.places) * height
-    columns = across.labels(left, width, SIGN * max(map(len, across.texts)) + 8)
+    columns = across.labels(left, width, label)
     return Heat(round(right + 30), round(bottom + 6), left, (width, height), across.axis, down.axis, columns,
                 down.labels(HEAD, height, LINE), boxes, view.best[0] + 1 if view.best else None)  # fmt: skip
 

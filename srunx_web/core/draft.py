@@ -86,7 +86,7 @@ def _delete(document: dict, job: str) -> dict:
 
 
 def _rename(document: dict, job: str, to: str) -> dict:
-    """Under a new name, in every depends_on and every {{ deps.NAME }}, too."""
+    """Under a new name, in every depends_on and every {{ deps.NAME }} and the metrics, too."""
     at = index(document, job)
     if to == job:
         return document
@@ -94,7 +94,17 @@ def _rename(document: dict, job: str, to: str) -> dict:
     jobs = [with_entries(rename_job(one, job, to), [renamed_entry(wanted, job, to) for wanted in entries(one)])
             for one in jobs_of(document)]  # fmt: skip
     jobs[at] = {**jobs[at], "name": to}
-    return with_jobs(document, jobs)
+    return _with_metrics_of(with_jobs(document, jobs), job, to)
+
+
+def _with_metrics_of(document: dict, job: str, to: str) -> dict:
+    """The metrics that are read from a job follow it."""
+    metrics = document.get("metrics")
+    if not isinstance(metrics, dict):
+        return document
+    named = {name: {**entry, "job": to} if isinstance(entry, dict) and entry.get("job") == job else entry
+             for name, entry in metrics.items()}  # fmt: skip
+    return {**document, "metrics": named} if named != metrics else document
 
 
 def _order(document: dict, job: str, before: str | None) -> dict:
@@ -157,7 +167,8 @@ def _key(document: dict, job: str | None, path: list, to: str) -> dict:
 
 
 def _with_arg(document: dict, old: str, new: str) -> dict:
-    found = {**document, **{key: rename_arg(document[key], old, new) for key in ("args", "jobs") if key in document}}
+    used = [key for key in ("args", "metrics", "jobs") if key in document]
+    found = {**document, **{key: rename_arg(document[key], old, new) for key in used}}
     sweep = found.get("sweep")
     if isinstance(sweep, dict) and isinstance(sweep.get("matrix"), dict) and old in sweep["matrix"]:
         found["sweep"] = {**sweep, "matrix": renamed(sweep["matrix"], old, new)}

@@ -153,6 +153,12 @@ def read(data: object) -> tuple[Metric, ...]:
     return tuple(found)
 
 
+def written(metric: Metric) -> dict:
+    """A metric as an entry of a `metrics` block says it in full."""
+    given = {"pattern": metric.pattern, "file": metric.file, "key": metric.key, "job": metric.job, "best": metric.goal}
+    return {key: value for key, value in given.items() if value is not None}
+
+
 def _is_a_loss(name: str) -> bool:
     return any(word.lower() in _LESS_IS_BETTER for word in _WORD.findall(name))
 

@@ -15,10 +15,10 @@ from .scales import Scale, clipped, number, of_numbers, of_parameter, plain, poi
 CLASSES = 6  # of colour, from the worst values, c0, to the best
 METRICS_SHOWN = 6
 WORDS_SHOWN = 120  # characters of what is told of a cell
-NAN, INFINITE, TEXT, MISSING, WAITING = "nan", "infinite", "text", "missing", "waiting"
+NAN, INFINITE, TEXT, MISSING, UNREAD, WAITING = "nan", "infinite", "text", "missing", "unread", "waiting"
 # Kinds of cells that have no number that counts, in words
 WITHOUT = {FAILED: "failed", NAN: "NaN", INFINITE: "infinite", TEXT: "no number", MISSING: "without a value",
-           CANCELLED: "cancelled", WAITING: "not over"}  # fmt: skip
+           CANCELLED: "cancelled", UNREAD: "not read yet", WAITING: "not over"}  # fmt: skip
 
 TOP, BOTTOM, NOTHING, HEIGHT = 40, 236, 256, 268  # the ends of an axis, the mark for no value, the whole
 EDGE = 10  # thousandths, beside the first axis and the last
@@ -27,10 +27,11 @@ TICK_GAP = 14  # pixels
 
 
 class View:
-    """A table seen by one of its metrics: of what kind each cell is, which is the best, and what to say of them."""
+    """A table seen by one of its metrics: of what kind each cell is, which is the best, and what to say of them.
+    `unread` is the fault of a metric that is still to be read."""
 
-    def __init__(self, table: Table, metric: Metric):
-        self.table, self.metric = table, metric
+    def __init__(self, table: Table, metric: Metric, unread: str = ""):
+        self.table, self.metric, self.unread = table, metric, unread
         self.rows = sorted(table.rows, key=lambda row: row.number)
         self.best = best(table, metric)
         self.values = [row.metrics[metric.name] for row in self.rows if counts(row, metric)]
@@ -48,7 +49,8 @@ class View:
             return row.state
         at = self.colours.at(value)
         if at is None:
-            return _without(value, row.state)
+            is_unread = bool(self.unread) and row.faults.get(self.metric.name) == self.unread
+            return UNREAD if is_unread else _without(value, row.state)
         return f"c{min(CLASSES - 1, int((1 - at if self.metric.goal == 'min' else at) * CLASSES))}"
 
     def words(self, row: Row) -> str:
@@ -62,7 +64,7 @@ class View:
         if value is not None:
             failed = f", {kind}" if kind in (FAILED, CANCELLED) else ""
             return f"{self.metric.name} {told(value)}{failed}"
-        return "no value" if kind == MISSING else row.state
+        return {MISSING: "no value", UNREAD: WITHOUT[UNREAD]}.get(kind, row.state)
 
     def summary(self) -> str:
         """All of it in one sentence, for those who do not see the drawing."""
@@ -151,7 +153,7 @@ class Parallel(NamedTuple):
 
 def parallel(view: View) -> Parallel:
     """The parallel coordinates of a table. Parameters that are the same in all cells are left out, and so are cells
-    that are waiting or were cancelled, as long as they have no value."""
+    that are waiting, were cancelled or are still to be read, as long as they have no value."""
     metrics = _shown(view)
     count = len(view.axes) + len(metrics)
     xs = [round(EDGE + (1000 - 2 * EDGE) * index / max(1, count - 1)) for index in range(count)]
@@ -160,7 +162,8 @@ def parallel(view: View) -> Parallel:
     names = [*view.axes, *(metric.name for metric in metrics)]
     axes = [Axis(name, x, _ticks(scale), index >= len(view.axes))
             for index, (name, x, scale) in enumerate(zip(names, xs, scales, strict=True))]  # fmt: skip
-    drawn = [row for row in view.rows if row.metrics or row.state in (COMPLETED, FAILED)]
+    drawn = [row for row in view.rows
+             if row.metrics or (row.state in (COMPLETED, FAILED) and view.kind(row) != UNREAD)]  # fmt: skip
     path = _Path(view.axes, metrics, xs, scales)
     groups: dict[str, list[Line]] = {kind: [] for kind in (*reversed(WITHOUT), *(f"c{n}" for n in range(CLASSES)))}
     for row in drawn:

@@ -47,7 +47,7 @@ _FLAGS = tuple(key for key in APPTAINER_ONLY if key not in ("overlay", "env"))
 _BOX = ("environment", "container")
 TOP = Form(
     {("name",): TEXT, ("description",): TEXT, ("args",): VALUES, ("default_project",): TEXT},
-    {(): ("name", "description", "args", "default_project", "sweep", "jobs")},
+    {(): ("name", "description", "args", "default_project", "sweep", "metrics", "jobs")},
 )
 JOB = Form(
     {

@@ -7,7 +7,7 @@ from flask import Blueprint, render_template, request
 from ..core.listing import Filter
 from ..core.overview import DAY, overview
 from ..current import cluster
-from ..services import resources, runlist
+from ..services import resources, runlist, sweeplist
 from ..services.cluster import PAGE_WAIT, prime
 from .jobs import BOOT
 
@@ -37,10 +37,12 @@ def _state() -> dict:
     table = here.table(view, mine=True)
     mine = table.page(Filter(), size=ALL).rows
     partitions = here.partitions.read(PAGE_WAIT).value or []
-    runs = runlist.current(here, time.time() - DAY)
+    since = time.time() - DAY
+    runs, sweeps = runlist.current(here, since), sweeplist.current(here, since)
+    seen = runlist.version(runs, sweeplist.version(sweeps))
     return {
         "view": view, "counts": table.counts, "overview": overview(mine, time.time()),
         "uses": resources.uses(nodes.value or [], partitions, []),
-        "runs": runs, "label": runlist.label,
-        "version": f"{BOOT}.{here.key}.{view.version}.{nodes.version}.{runlist.version(runs)}",
+        "runs": runs, "sweeps": sweeps, "label": runlist.label,
+        "version": ".".join([BOOT, here.key, str(view.version), str(nodes.version), seen]),
     }  # fmt: skip

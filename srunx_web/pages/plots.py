@@ -1,8 +1,8 @@
 """The results of a sweep as its page shows them: plots, and below them the table that says the same in words."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flask import url_for
@@ -14,6 +14,7 @@ from ..core.plots import NAN, View, told
 from ..core.progress import CANCELLED, COMPLETED, FAILED
 from ..core.results import METRIC, Row, Table, best, sorted_by
 from ..core.scales import number, plain, short
+from ..services.results import NOT_READ
 
 SHOWN = 200  # rows, until all are asked for
 MOST_DECIMALS = 6
@@ -65,14 +66,16 @@ class Value(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A cell, counted from 1, with the text of its values by parameter. The fields of a tuple are what a template gets
+    """A cell, counted from 1, with the text of its values by parameter; `began` is when one that runs did. The fields of a tuple are what a template gets
     at the soonest: a table of a thousand rows is a page too."""
 
     cell: int
     run_url: str
     log_url: str
     state: str
+    why: str
     attempt: int
+    began: int | None
     seconds: float | None
     values: list[tuple[str, str]]
     metrics: list[Value]
@@ -90,7 +93,15 @@ class Results:
     total: int
 
 
-def results(table: Table, query: dict, url: Callable[..., str]) -> Results:
+@dataclass(frozen=True)
+class Told:
+    """What the table does not know of its cells, by run id: why they failed, when those that run began."""
+
+    whys: Mapping[str, str] = field(default_factory=dict)
+    began: Mapping[str, int | None] = field(default_factory=dict)
+
+
+def results(table: Table, query: dict, url: Callable[..., str], more: Told | None = None) -> Results:
     """What sweeps/_plots.html and sweeps/_results.html show: `query` has the fields of ResultsQuery, and url(**changes)
     is the address of the page with those of its query changed."""
     metric = table.metric(query["metric"]) or (table.metrics[0] if table.metrics else None)
@@ -100,12 +111,12 @@ def results(table: Table, query: dict, url: Callable[..., str]) -> Results:
     shown = rows if query["all"] else rows[:SHOWN]
     drawn = draw(table, metric) if metric and len(table.rows) > 1 else None
     columns = _columns(table, sort, metric, query["reverse"], url)
-    return Results(drawn, table, metric, columns, _lines(table, shown, url), len(rows))
+    return Results(drawn, table, metric, columns, _lines(table, shown, url, more or Told()), len(rows))
 
 
 def draw(table: Table, metric: Metric) -> Plots:
     """The plots of a table by one of its metrics."""
-    view = View(table, metric)
+    view = View(table, metric, NOT_READ)
     without = [(kind, count, plots.WITHOUT[kind]) for kind, count in view.without.items()]
     return Plots(metric, view.summary(), view.ends, without, plots.parallel(view), charts.heat(view),
                  charts.curve(view))  # fmt: skip
@@ -129,12 +140,12 @@ def _columns(table: Table, sort: str | None, metric: Metric | None, is_reverse: 
     return [found[0], *found[2:-1], found[1], found[-1]]
 
 
-def _lines(table: Table, rows: list[Row], url: Callable[..., str]) -> list[Line]:
+def _lines(table: Table, rows: list[Row], url: Callable[..., str], more: Told) -> list[Line]:
     run, log = url_for("runs_pages.show", run_id=_ANY), url(cell=_ANY)
     known = [(metric.name, _decimals(table, metric), set(best(table, metric))) for metric in table.metrics]
     return [
         Line(row.number + 1, run.replace(str(_ANY), row.run_id), log.replace(str(_ANY), str(row.number + 1)),
-             row.state, row.attempt, row.seconds, [(axis, _parameter(row.values.get(axis))) for axis in table.axes],
+             row.state, more.whys.get(row.run_id, ""), row.attempt, more.began.get(row.run_id), row.seconds, [(axis, _parameter(row.values.get(axis))) for axis in table.axes],
              [_value(row, name, decimals, row.number in top) for name, decimals, top in known])
         for row in rows
     ]  # fmt: skip
@@ -169,6 +180,8 @@ def _value(row: Row, name: str, decimals: int | None, is_best: bool) -> Value:
 def _nothing(row: Row, name: str) -> Value:
     """A metric without a value: a cell that is not over says nothing."""
     why = row.faults.get(name)
+    if why == NOT_READ:
+        return Value(name, "…", "none", "not read yet")
     if row.state == COMPLETED:
         return Value(name, "no value", "missing", f"no value: {why}" if why else "no value")
     if row.state in (FAILED, CANCELLED):

@@ -170,16 +170,21 @@ def _state(sweep: Sweep, query: dict, cells: list[Cell]) -> dict:
 def _rows(sweep: Sweep, query: dict, kept: list[Cell], what: sweepparts.Wanted) -> dict:
     """The cells as rows."""
     found = sweepparts.in_order(kept, what.sort)
-    whys = {run_id: sweepparts.why(sweep, *job) for run_id, job in sweeplist.failures(sweep.id).items()}
     shown = found if query["all"] else found[:SHOWN]
-    return {"cells": shown, "point": sweepparts.point, "took": sweepparts.took, "whys": whys}
+    return {"cells": shown, "point": sweepparts.point, "took": sweepparts.took, "whys": _whys(sweep)}
 
 
 def _results(sweep: Sweep, query: dict, kept: list[Cell], url: Callable[..., str]) -> dict:
     """The cells with their metrics."""
     table, numbers = results.table(sweep.id), {cell.number for cell in kept}
     wanted = table._replace(rows=[row for row in table.rows if row.number in numbers])
-    return {"results": plots.results(wanted, query, url)}
+    began = {cell.run.id: cell.began for cell in kept if cell.state == progress.RUNNING}
+    return {"results": plots.results(wanted, query, url, plots.Told(_whys(sweep), began))}
+
+
+def _whys(sweep: Sweep) -> dict[str, str]:
+    """Why cells failed, by run id."""
+    return {run_id: sweepparts.why(sweep, *job) for run_id, job in sweeplist.failures(sweep.id).items()}
 
 
 def _version(sweep_id: int) -> str:

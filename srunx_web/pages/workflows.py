@@ -11,7 +11,7 @@ from ..core.plan import Selection
 from ..core.sbatch import shell_text
 from ..core.spec import JobSpec
 from ..current import cluster, server
-from ..services import examples, launch, runlist, site, workflows
+from ..services import examples, launch, runlist, site, sweeplist, workflows
 from ..services.lastruns import last_runs
 from ..services.workflows import Definition
 from .forms import read
@@ -23,6 +23,7 @@ blp = Blueprint("workflows_pages", __name__, url_prefix="/workflows")
 blp.app_template_filter("numbered")(numbered)
 blp.app_template_filter("written")(lambda value: typed.shown(typed.VALUES, {"": value})[0][1])
 RUNS_SHOWN = 20
+SWEEPS_SHOWN = 5
 VIEWS = ("graph", "list", "yaml")
 
 
@@ -186,12 +187,15 @@ def runs_of(name):
 
 
 def _runs(found: Definition) -> dict:
-    """Its newest runs, each with its jobs in numbers."""
+    """Its newest runs, each with its jobs in numbers, and its newest sweeps."""
     label = f"{found.mount}/{found.name}" if found.mount else found.name
     page = runlist.page(cluster(), runlist.Wanted(workflow=label))
     shown = page.lines[:RUNS_SHOWN]
     seen = [(run.id, run.status, *jobs.by_word.items()) for run, jobs in shown]
-    return {"runs": shown, "runs_total": page.total, "label": label, "version": version_of(page.total, *seen)}
+    sweeps = sweeplist.page(cluster(), sweeplist.Wanted(workflow=label))
+    version = version_of(page.total, *seen, sweeplist.version(sweeps.lines[:SWEEPS_SHOWN], sweeps.total))
+    return {"runs": shown, "runs_total": page.total, "label": label, "version": version,
+            "sweeps": sweeps.lines[:SWEEPS_SHOWN], "sweeps_total": sweeps.total}  # fmt: skip
 
 
 @blp.get("/<name>/download")

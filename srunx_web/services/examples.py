@@ -10,7 +10,7 @@ from . import workflows
 from .workflows import Definition
 
 _SHIPPED = Path(__file__).parents[1] / "examples"
-_ORDER = ("hello", "gpu-training", "dependencies", "container")  # the simplest first
+_ORDER = ("hello", "learning-rate", "gpu-training", "dependencies", "container")  # the simplest first
 
 
 @lru_cache(1)

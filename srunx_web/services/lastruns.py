@@ -11,12 +11,13 @@ _SHOWN = (Run.id, Run.workflow_name, Run.status, Run.error, Run.started_at, Run.
 
 
 def last_runs(cluster: Cluster, mount: str | None = None) -> dict[str, tuple[Run, list[Entry]]]:
-    """The newest run of each workflow of a mount (None: of the server's own folder) with its jobs, by its name.
+    """The newest run, no cell, of each workflow of a mount (None: of the server's own folder) with its jobs, by name.
 
     The runs have the columns that a list shows only.
     """
     follow(cluster.key)
     wanted = (Run.cluster == cluster.key) & ((Run.mount == mount) if mount else Run.mount.is_null())
+    wanted &= Run.sweep.is_null()
     with connected():
         # beside MAX, SQLite takes the other columns from the row that has it (sqlite.org/lang_select.html, 2.5)
         newest = list(Run.select(*_SHOWN, fn.MAX(Run.started_at)).where(wanted).group_by(Run.workflow_name))

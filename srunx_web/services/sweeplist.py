@@ -63,6 +63,14 @@ def page(cluster: Cluster, wanted: Wanted, number: int = 1) -> Page:
     return Page([Line(sweep, left.get(sweep.id)) for sweep in found], total)
 
 
+def current(cluster: Cluster, since: float) -> list[Line]:
+    """The sweeps that go on or ended since then (epoch seconds), newest first, at most PAGE_SIZE."""
+    wanted = Sweep.status.not_in(progress.TERMINAL) | (Sweep.completed_at > since)
+    with connected():
+        newest = Sweep.select().where((Sweep.cluster == cluster.key) & wanted).order_by(Sweep.started_at.desc())
+        return [Line(sweep) for sweep in newest.limit(PAGE_SIZE)]
+
+
 def workflows(cluster: Cluster) -> list[str]:
     """The labels of all workflows that have sweeps, sorted."""
     with connected():

@@ -34,6 +34,7 @@ def app(tmp_path, monkeypatch):
     ("name", "status", "job", "words"),
     [
         ("hello", "completed", "finish", "both sides are done, world"),
+        ("learning-rate", "completed", "train", "epoch 3 loss=0.2831 val_acc=0.7793"),
         ("dependencies", "failed", "rescue", "check failed, so this runs"),
         ("container", "completed", "version", "apptainer exec --cleanenv docker://python:3.12-slim python3 -c"),
     ],

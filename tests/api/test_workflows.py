@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from tests.flows import Flows, job
+
 HELLO = "name: My flow\nargs: {who: world}\njobs:\n- name: a\n  command: [echo, '{{ who }}']\n"
 JOB = {"name": "a", "command": ["echo", "hi"]}
 SHOWN = {
@@ -151,3 +153,21 @@ def test_what_is_no_regular_file_is_refused_and_hangs_nobody(client, app):
     folder.mkdir(parents=True)
     os.mkfifo(folder / "pipe.yaml")
     assert "not a regular file" in client.get("/api/workflows").json[0]["error"]
+
+
+def test_a_sweep_and_metrics_are_kept(client):
+    more = {"description": "two", "sweep": {"matrix": {"n": [1, 2]}}, "metrics": {"acc": "acc=(.*)"}}
+    Flows(client).create("some", [job("a")], args={"n": 1}, **more)
+    found = client.get("/api/workflows/some").json
+    assert (found["description"], found["sweep"]) == ("two", {"matrix": {"n": [1, 2]}})
+    assert found["metrics"] == {"acc": {"pattern": "acc=(.*)", "best": "max"}}
+    again = {key: found[key] for key in ("args", "description", "sweep", "metrics")}
+    assert client.put("/api/workflows/some", json={"jobs": [job("a")], **again}).json == found
+
+
+@pytest.mark.parametrize("more", [
+    {"sweep": {"matrix": {"n": []}}}, {"metrics": {"acc": "("}}, {"metrics": {"acc": {"pattern": "a", "job": "b"}}},
+])  # fmt: skip
+def test_a_wrong_sweep_or_metric_is_named(client, more):
+    answer = client.post("/api/workflows/create", json={"name": "some", "jobs": [job("a")], **more})
+    assert answer.status_code == 422 and answer.json["errors"][0]["loc"][:2] == ["body", next(iter(more))]

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import is_fault
-from tests.flows import Flows, diamond
+from srunx_web.services.readings import collect
+from tests.conftest import cluster_of, is_fault
+from tests.flows import Sweeps, diamond, job
 
 pytestmark = pytest.mark.browser
 AXE = (Path(__file__).parents[1] / "vendor/axe.min.js").read_text(encoding="utf-8")
@@ -14,13 +15,16 @@ PAGES = ["/", "/jobs", "/jobs?whose=everyone&open={array}", "/jobs/{id}", "/jobs
          "/workflows/flow?job=left", "/workflows/flow?view=list", "/workflows/flow?view=yaml", "/workflows/flow/run",
          "/workflows/flow/yaml", "/workflows/flow/edit", "/workflows/new", "/workflows/new/yaml", "/templates",
          "/templates/torchrun", "/templates/new", "/templates/torchrun/apply", "/runs", "/runs/{run}",
-         "/runs/{run}?job=left", "/runs/{run}?view=list"]  # fmt: skip
+         "/runs/{run}?job=left", "/runs/{run}?view=list", "/sweeps", "/sweeps/{sweep}", "/sweeps/{sweep}?view=cells",
+         "/sweeps/{sweep}?cell=2", "/sweeps/{sweep}/rerun", "/workflows/grid/run", "/workflows/grid"]  # fmt: skip
 
 
 @pytest.fixture
-def paths(client, jobs):
+def paths(app, client, jobs):
     """The pages of a queue with something of everything in it, and of a workflow with a run."""
-    flows = Flows(client)
+    flows = Sweeps(client)
+    sweep = swept(flows)
+    collect(cluster_of(app))
     run = flows.start("flow", diamond(left="echo 'ValueError: no' >&2; exit 1"))
     flows.wait(run)
     jobs.run("echo out; echo 'RuntimeError: bad' >&2; exit 3", name="fails")
@@ -28,7 +32,16 @@ def paths(client, jobs):
     id_ = jobs.submit("#SBATCH -t 10\necho line; sleep 100", name="a-very-long-name-" * 6)
     jobs.submit("#SBATCH -H\ntrue", name="held")
     jobs.wait(id_, "RUNNING", "PENDING")
-    return [path.format(id=id_, array=array, run=run) for path in PAGES]
+    return [path.format(id=id_, array=array, run=run, sweep=sweep) for path in PAGES]
+
+
+def swept(flows: Sweeps) -> int:
+    """A sweep with metrics of which a cell failed."""
+    more = {"metrics": {"acc": "acc=(.*)", "loss": "loss=(.*)"}, "sweep": {"matrix": {"lr": [1, 2]}}}
+    flows.create("grid", [job("cell", "echo acc={{ lr }}; [ {{ n }} != 2 ]")], args={"lr": 1, "n": 1}, **more)
+    sweep = flows.sweep("grid", {"lr": [0.1, 0.2, 0.3], "n": [1, 2]})
+    flows.settle(sweep)
+    return sweep
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -20,7 +20,6 @@ from peewee import (
     SqliteDatabase,
     TextField,
 )  # fmt: skip
-from playhouse.migrate import SqliteMigrator, migrate
 
 from .core import states
 from .core.errors import Problem
@@ -262,13 +261,21 @@ def _second(database: SqliteDatabase) -> None:
     database.create_tables([Run, RunJob])
 
 
+# ALTER TABLE: a table that is made anew would take the rows that refer to it along when the old one is dropped
+_CELL_COLUMNS = {
+    "sweep_id": 'INTEGER REFERENCES "sweep" ("id") ON DELETE CASCADE', "cell": "INTEGER",
+    "attempt": "INTEGER NOT NULL DEFAULT 1", "is_current": "INTEGER NOT NULL DEFAULT 1", "resolved": "TEXT",
+    "resources": "TEXT", "lane": "INTEGER", "after": "TEXT",
+}  # fmt: skip
+
+
 def _third(database: SqliteDatabase) -> None:
     """Sweeps: runs become cells of them."""
     database.create_tables([Sweep])
     known = {column.name for column in database.get_columns("run")}
-    for field in (Run.sweep, Run.cell, Run.attempt, Run.is_current, Run.resolved, Run.resources, Run.lane, Run.after):
-        if field.column_name not in known:
-            migrate(SqliteMigrator(database).add_column("run", field.column_name, field))
+    for name, kind in _CELL_COLUMNS.items():
+        if name not in known:
+            database.execute_sql(f'ALTER TABLE "run" ADD COLUMN "{name}" {kind}')
     database.create_tables([Run, Event, Result])
 
 

@@ -1,13 +1,16 @@
 """What is on record of jobs, in a real SQLite file."""
 
+import contextlib
+import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 
 from srunx_web.core.errors import Problem
 from srunx_web.core.model import Job, Sought, Submission
 from srunx_web.services.records import LAG_SECONDS, LOOKED_UP, STALE_SECONDS, Records
-from srunx_web.store import MIGRATIONS, JobRow, db, open_database
+from srunx_web.store import MIGRATIONS, JobRow, Run, db, open_database
 
 NOW = 1_700_000_000
 
@@ -121,6 +124,19 @@ def test_the_file_is_private_and_knows_its_version(tmp_path, records):
     assert (tmp_path / "srunx.db").stat().st_mode & 0o777 == 0o600
     with db.connection_context():
         assert db.execute_sql("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+
+
+def test_an_older_file_keeps_all_that_is_in_it(tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as old:
+        old.executescript((Path(__file__).parents[1] / "golden/version-2.sql").read_text(encoding="utf-8"))
+    open_database(tmp_path / "old.db")
+    with db.connection_context():
+        run = Run.get()
+        assert [(row.name, row.state) for row in run.jobs] == [("a", "COMPLETED"), ("b", "PENDING")]
+        assert (run.status, run.definition, run.sweep) == ("running", "jobs: []", None)
+        assert (run.attempt, run.is_current) == (1, True)
+        assert db.execute_sql("PRAGMA foreign_key_check").fetchall() == []
+    assert (tmp_path / "old.db.before-3").exists()
 
 
 def test_an_id_used_anew_takes_neither_script_nor_tag_of_the_old_job(records):

@@ -1,10 +1,12 @@
 """The poller: what goes on while nobody looks."""
 
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import NamedTuple
 
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from .core.errors import Problem
@@ -37,7 +39,8 @@ def start(work: Work, seconds: float) -> BackgroundScheduler:
 
 def hurry(scheduler: BackgroundScheduler) -> None:
     """Let the next beat come now."""
-    scheduler.modify_job("beat", next_run_time=datetime.now(timezone.utc))
+    with contextlib.suppress(JobLookupError):  # it is going down
+        scheduler.modify_job("beat", next_run_time=datetime.now(timezone.utc))
 
 
 def _tried(work: Callable[[], None]) -> None:

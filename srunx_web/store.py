@@ -136,6 +136,11 @@ class Sweep(Model):
         table_name = "sweep"
         indexes = ((("cluster", "status"), False), (("started_at",), False))
 
+    @property
+    def lanes(self) -> int:
+        """How many cells there can be at once."""
+        return min(self.max_parallel, self.cell_count)
+
 
 class Run(Model):
     """One execution of a workflow: the definition as it was, and how it stands. Times are seconds since the epoch.

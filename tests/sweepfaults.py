@@ -14,9 +14,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from srunx_web.cluster.embedded import Embedded
 from srunx_web.core.matrix import Matrix
 from srunx_web.core.progress import TERMINAL
 from srunx_web.services import sweeps, sweepstart, workflows
+from srunx_web.services.cluster import Cluster
 from srunx_web.services.launch import Start
 from srunx_web.services.tick import tick
 from srunx_web.settings import Settings, load
@@ -46,9 +48,16 @@ def settings_of(root: Path, folder: str) -> Settings:
     return found
 
 
+def roomy(cluster: Cluster, folder: Path) -> Cluster:
+    """The cluster with room for more than may run at once, whatever machine this is."""
+    if cluster.kind == "embedded":
+        cluster.scheduler = Embedded(folder / "spool", cluster.scheduler.shell, cpus=16)
+    return cluster
+
+
 def begin(settings: Settings, is_last, is_cancelled: bool) -> None:
     """Start a sweep and see it through, and die at the first (frame, event) of our code that is the last one."""
-    cluster = server(settings, is_blind=False)
+    cluster = roomy(server(settings, is_blind=False), settings.state_dir)
     if settings.profile:
         cluster.scheduler.version()  # connected before the first line counts
 
@@ -82,7 +91,7 @@ def _follow(cluster) -> None:
 
 def recover(settings: Settings) -> None:
     """What the next server does."""
-    _follow(server(settings, is_blind=False))
+    _follow(roomy(server(settings, is_blind=False), settings.state_dir))
 
 
 def ended(settings: Settings) -> dict[str, list[int]]:

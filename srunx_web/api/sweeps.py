@@ -11,6 +11,7 @@ from ..services import sweeprerun, sweeps
 from ..services.cluster import PAGE_WAIT
 from ..services.sweeprerun import Again
 from ..store import Run, Sweep
+from .plain import finite
 from .sweep_schemas import CellSchema, SweepEventSchema, SweepRerunSchema, SweepRunSchema
 
 blp = Blueprint("sweep_runs", __name__, url_prefix="/api/sweep_runs", description="Sweeps and their cells")
@@ -73,7 +74,7 @@ def cancel(sweep_id):
 @blp.alt_response(503, description="No connection")
 def rerun(body, sweep_id):
     """Run cells again, with other resources or args if asked; their earlier attempts stay."""
-    yamltext.dump(body["args"])  # refuses what no file could say and no page could show
+    yamltext.dump([body["args"], body["resources"], body["cells"]])  # refuses what no page could show
     what = Again(body["which"], tuple(body["cells"]), body["resources"], body["args"])
     return sweep_json(sweeprerun.rerun(cluster(), server().settings, parse_sweep_id(sweep_id), what))
 
@@ -83,7 +84,7 @@ def sweep_json(sweep: Sweep) -> dict:
     counters = ("cell_count", *(f"cells_{state}" for state in CELL_STATES))
     return {
         "id": sweep.id, "name": sweep.workflow_name, "workflow_yaml_path": sweep.path, "status": sweep.status,
-        "matrix": sweep.matrix, "args": sweep.args or None, "fail_fast": sweep.fail_fast,
+        "matrix": sweep.matrix, "args": finite(sweep.args) or None, "fail_fast": sweep.fail_fast,
         "max_parallel": sweep.max_parallel, **{name: getattr(sweep, name) for name in counters},
         "submission_source": sweep.source, "started_at": timestamp(sweep.started_at),
         "completed_at": timestamp(sweep.completed_at), "cancel_requested_at": timestamp(sweep.cancel_requested_at),
@@ -96,12 +97,12 @@ def cell_json(cell: sweeps.Cell) -> dict:
     run = cell.run
     return {
         "id": run.id, "cell": cell.number, "workflow_name": run.workflow_name, "status": cell_state(run.status),
-        "started_at": timestamp(run.started_at), "completed_at": timestamp(run.completed_at), "args": run.resolved,
-        "error": run.error, "triggered_by": run.triggered_by, "attempt": run.attempt,
+        "started_at": timestamp(run.started_at), "completed_at": timestamp(run.completed_at),
+        "args": finite(run.resolved), "error": run.error, "triggered_by": run.triggered_by, "attempt": run.attempt,
         "attempts": [_attempt(one) for one in cell.attempts],
     }  # fmt: skip
 
 
 def _attempt(run: Run) -> dict:
     kept = ("id", "attempt", "status", "error", "resources", "args")
-    return {name: getattr(run, name) for name in kept}
+    return finite({name: getattr(run, name) for name in kept})

@@ -1,7 +1,5 @@
 """/api/workflows: definitions, and their runs."""
 
-import math
-
 from flask_smorest import Blueprint
 
 from ..core import metrics, sweep, yamltext
@@ -14,6 +12,7 @@ from ..current import cluster, server
 from ..services import launch, limits, runs, sweepstart, workflows
 from ..services.cluster import PAGE_WAIT
 from ..services.launch import Start
+from .plain import finite
 from .workflow_schemas import (
     CancelledSchema,
     CreateSchema,
@@ -170,7 +169,7 @@ def _sweep(definition: workflows.Definition, what: Start, matrix: Matrix, is_dry
         return {"sweep_run_id": made.id, "status": "pending", "cell_count": made.cell_count}
     found = sweepstart.preview(server().settings, definition, what, matrix)
     first = next(cell.jobs for cell in found if cell.jobs)
-    cells = [{"cell": number, "args": cell.resolved, "error": cell.fault} for number, cell in enumerate(found)]
+    cells = [{"cell": number, "args": finite(cell.resolved), "error": cell.fault} for number, cell in enumerate(found)]
     others = [job for cell in found for job in cell.jobs]
     notices = [notice.text for notice in limits.notices(cluster(), first, matrix, others=others)]
     return {**_dry(first), "cell_count": len(cells), "cells": cells, "notices": notices}
@@ -229,20 +228,11 @@ def workflow_json(found: workflows.Definition) -> dict:
     if found.workflow is None:
         return {"name": found.name, "jobs": [], "error": found.problem.detail}
     whole = found.workflow
-    more = {"args": _finite(whole.args), "default_project": whole.default_project, "description": whole.description,
-            "title": whole.title if whole.title != found.name else None, "sweep": whole.sweep,
+    more = {"args": finite(whole.args), "default_project": whole.default_project, "description": whole.description,
+            "title": whole.title if whole.title != found.name else None, "sweep": finite(whole.sweep),
             "metrics": {metric.name: metrics.written(metric) for metric in whole.metrics}}  # fmt: skip
     jobs = [_job_json(job) for job in whole.jobs]
     return {"name": found.name, "jobs": jobs, **{key: value for key, value in more.items() if value}}
-
-
-def _finite(value):
-    """Data for JSON, which has no words for YAML's .nan and .inf."""
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_finite(inner) for inner in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _job_json(job) -> dict:

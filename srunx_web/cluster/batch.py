@@ -3,7 +3,7 @@
 import re
 import shlex
 
-from ..core.errors import Invalid, SlurmFailed, Uncertain
+from ..core.errors import Invalid, NotNow, NotReached, SlurmFailed, Uncertain
 from ..core.model import Submission
 from ..core.script import directives
 from .shell import Result
@@ -15,7 +15,9 @@ _EARLIER = re.compile(r"@(\d+)")
 _ELSEWHERE = {"cluster", "clusters", "test-only"}
 # sbatch's words when its request may have arrived all the same
 _PERHAPS = ("timed out", "Zero Bytes", "reset by peer", "Broken pipe", "Unexpected message", "receive failure",
-            "shutdown failure")  # fmt: skip
+            "shutdown failure", "authentication")  # fmt: skip
+_NEVER_SENT = "slurm controller (connect failure)"
+_FULL = re.compile(r"Submit\w*Limit")  # AssocMaxSubmitJobLimit, QOSMaxSubmitJobPerUserLimit, ...
 # `over` tells how the job of that number ended, and goes on only after one that was taken
 _PREAMBLE = """\
 command -v sbatch >/dev/null || { echo 'sbatch: command not found' >&2; exit 127; }
@@ -66,12 +68,14 @@ def options(submission: Submission) -> list[str]:
 
 
 def answer(result: Result) -> int | SlurmFailed:
-    """The id of what sbatch took, or its refusal; Uncertain when it was killed or lost the controller midway."""
+    """The id of what sbatch took, or its refusal; Uncertain when it was killed or lost the controller midway,
+    NotReached when there was none, NotNow when the queue holds as many jobs as it may."""
     is_killed = result.code == 124 or 128 < result.code < 160  # by timeout, or by the signal of that number - 128
     if is_killed or (result.code and any(words in result.err for words in _PERHAPS)):
         return Uncertain(f"sbatch gave no clear answer: {said(result)}")
     if result.code:
-        return SlurmFailed(f"sbatch failed: {said(result)}")
+        kind = NotReached if _NEVER_SENT in result.err else NotNow if _FULL.search(result.err) else SlurmFailed
+        return kind(f"sbatch failed: {said(result)}")
     first = result.out.strip().split(";")[0]
     return int(first) if first.isdigit() else Uncertain(f"sbatch printed no job id: {result.out.strip()[:200]!r}")
 

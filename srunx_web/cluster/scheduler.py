@@ -34,7 +34,8 @@ class Scheduler(Protocol):
 
     def submit_all(self, submissions: list[Submission]) -> list[int | SlurmFailed | None]:
         """Hand in several in order; "afterok:@0" depends on the first of them. In their order come ids, then perhaps
-        SlurmFailed of one that was refused or Uncertain of those that nobody knows, then None of those not tried.
+        SlurmFailed of one that was refused (NotNow: for a while; NotReached: it was not even sent) or Uncertain of
+        those that nobody knows, then None of those not tried.
 
         NotConnected when surely nothing was sent, Invalid when something in them can't be.
         """

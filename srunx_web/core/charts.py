@@ -1,5 +1,6 @@
 """The results of a sweep over one or two parameters: a curve, or a heat map."""
 
+import math
 from typing import NamedTuple
 
 from .plots import NAN, WITHOUT, View, told
@@ -49,7 +50,7 @@ def heat(view: View) -> Heat | None:
     across, down = (_Side(view, axis) for axis in view.axes)
     if len(across.places) < len(down.places):
         across, down = down, across
-    label = SIGN * max(map(len, across.texts)) + 8
+    label = math.ceil(SIGN * max(map(len, across.texts))) + 8
     width, height = across.step(ACROSS, NARROWEST, max(WIDEST, label)), down.step(DOWN, LOWEST, HIGHEST)
     left = round(SIGN * max(len(clipped(down.axis, LABEL)) + 2, *map(len, down.texts))) + 10
     boxes = []

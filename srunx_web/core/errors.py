@@ -79,6 +79,14 @@ class Uncertain(SlurmFailed):
     """A submission was sent and its answer never came: it may have reached Slurm or not."""
 
 
+class NotNow(SlurmFailed):
+    """Not taken for as long as the queue is as full as it is: the same may be taken later."""
+
+
+class NotReached(NotNow):
+    """There was no controller to hand a submission to: surely nothing was sent."""
+
+
 class NotConnected(Problem):
     """The cluster does not answer, or none is configured."""
 

@@ -74,7 +74,8 @@ def words(found: Left | None) -> str:
     if found is None:
         return "not known yet"
     size, unit = next((pair for pair in _UNITS if found.seconds >= pair[0]), _UNITS[-1])
-    probably, least, most = (f"{value:.0f}" if size == 1 else _rounded(value / size) for value in found)
+    is_whole = size == 1 <= found.seconds
+    probably, least, most = (f"{value:.0f}" if is_whole else _rounded(value / size) for value in found)
     span = f" ({least} to {most})" if least != most else ""
     return f"about {probably} {unit} left{span}"
 

@@ -40,11 +40,16 @@ def followers(lanes: Mapping[int, list[Held]]) -> list[str]:
 
 
 def movable(lanes: Mapping[int, list[Held]]) -> list[str]:
-    """The runs behind another one, those first whose lane will take the longest: its run began last, or not yet."""
-    behind = set(followers(lanes))
-    pairs = [(held[0].since, one.run) for held in map(_in_order, lanes.values()) for one in held if one.run in behind]
-    return [run for _, run in sorted(pairs, key=lambda pair: (pair[0] is not None, -(pair[0] or 0), pair[1]))]
+    """The runs behind another one in their lane, those first whose lane will take the longest: its run began last, or
+    not yet."""
+    found = []
+    for held in lanes.values():
+        at = {one.run: one for one in held}
+        found += [(at[one.after].since, one.run) for one in held if one.after in at]
+    return [run for _, run in sorted(found, key=lambda pair: (pair[0] is not None, -(pair[0] or 0), pair[1]))]
 
 
-def _in_order(held: list[Held]) -> list[Held]:
-    return sorted(held, key=lambda one: one.after is not None)
+def separated(lanes: Mapping[int, list[Held]]) -> list[str]:
+    """The runs that were moved to another lane than that of the run which they stand behind."""
+    at = {one.run: lane for lane, held in lanes.items() for one in held}
+    return [one.run for lane, held in lanes.items() for one in held if at.get(one.after, lane) != lane]

@@ -9,8 +9,10 @@ from .spec import Fault
 
 CELLS_LIMIT = 1000
 PARALLEL = 4
+PARALLEL_LIMIT = 1_000_000  # more than there can be cells means the same
+VALUE_LIMIT = 1000  # characters
 KEYS = ("matrix", "fail_fast", "max_parallel")
-_WORDS = "must be a list of text, numbers or booleans, and not empty"
+_WORDS = "must be a list of text of at most 1000 characters, numbers or booleans, and not empty"
 
 
 class Matrix(NamedTuple):
@@ -38,11 +40,11 @@ def faults(data: Mapping, path: tuple = ("sweep",)) -> list[Fault]:
         found.append(Fault((*path, "matrix"), "must be a mapping of at least one arg to a list of values"))
     else:
         found += _axes(matrix, (*path, "matrix"))
-    if not isinstance(data.get("fail_fast") or False, bool):
+    if data.get("fail_fast") is not None and not isinstance(data["fail_fast"], bool):
         found.append(Fault((*path, "fail_fast"), "must be true or false"))
     most = PARALLEL if data.get("max_parallel") is None else data["max_parallel"]
-    if not isinstance(most, int) or isinstance(most, bool) or most < 1:
-        found.append(Fault((*path, "max_parallel"), "must be a whole number from 1"))
+    if not isinstance(most, int) or isinstance(most, bool) or not 1 <= most <= PARALLEL_LIMIT:
+        found.append(Fault((*path, "max_parallel"), f"must be a whole number from 1 to {PARALLEL_LIMIT}"))
     return found
 
 
@@ -66,4 +68,6 @@ def _axis(name: object, values: object) -> str | None:
 
 def _is_scalar(value: object) -> bool:
     """JSON, in which the values are told, has no words for YAML's .nan and .inf."""
-    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+    if isinstance(value, str):
+        return len(value) <= VALUE_LIMIT
+    return isinstance(value, int | float) and abs(value) < math.inf and abs(value) < 10**300

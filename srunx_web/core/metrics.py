@@ -5,7 +5,6 @@ Timeout), and what it would unfold to more than memory can hold is refused befor
 """
 
 import json
-import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
@@ -18,14 +17,14 @@ from .spec import Fault
 LIMIT = 100  # metrics of a workflow
 PATTERN_LIMIT = 500
 FILE_LIMIT = 1000
-UNFOLDED = 100_000  # regex copies what is to be repeated n times at the least: x{9}{9} is 81 nodes
+UNFOLDED = 10_000  # nodes: regex copies what is to be repeated at least so many times, x{9}{9} is 81 of them
 SECONDS = 0.2  # for one search in one text
 TOO_SLOW = "the pattern takes too long"
 TEXT_LIMIT = 80
 DIGITS = 400  # the largest float has 309 before its point
 _NAME = re.compile(r"[A-Za-z_][\w./@-]{0,63}", re.ASCII)
-_REPEAT = re.compile(r"(.?)\{(\d+)", re.ASCII)
-_WHOLES = tuple(")}+*?")
+_PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<least>\d{1,9})[^}]*\}|.", re.ASCII | re.DOTALL)
+_CALLS = re.compile(r"\(\?(?:R|&|P>|[+-]?\d)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _NUMBER = re.compile(r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf|infinity)", re.ASCII | re.IGNORECASE)
@@ -113,8 +112,10 @@ def _pattern_fault(pattern: object) -> str | None:
         return f"has {len(pattern)} characters; at most {PATTERN_LIMIT} are possible"
     if _CONTROL.search(pattern):
         return "must be a regular expression of one line"
+    if _CALLS.search(pattern):
+        return "must not call itself"
     if _unfolded(pattern) > UNFOLDED:
-        return "repeats too much: the numbers in its braces multiply to more than can be held"
+        return "repeats too much: what is repeated within repetitions is more than can be held"
     try:
         regex.compile(pattern)
     except regex.error as fault:
@@ -125,11 +126,25 @@ def _pattern_fault(pattern: object) -> str | None:
 
 
 def _unfolded(pattern: str) -> int:
-    """No fewer than the nodes that `regex` makes of a pattern: what is repeated can itself have repeats only if it is a
-    group or a repeat, so that the numbers behind those multiply, and of all the largest counts once more."""
-    found = [(before, max(1, int(number))) for before, number in _REPEAT.findall(re.sub(r"\s", "", pattern))]  # (?x)
-    outer = math.prod(number for before, number in found if before in _WHOLES)
-    return len(pattern) * outer * max((number for _, number in found), default=1)
+    """No fewer than the nodes that `regex` makes of a pattern: it copies n times what is to be there at least n
+    times, and once more what may follow."""
+    groups, last = [0], 0
+    for match in _PIECE.finditer(re.sub(r"\s", "", pattern)):  # (?x) lets numbers be spaced
+        piece = match[0]
+        if piece == "(":
+            groups.append(0)
+            last = 0
+        elif piece == ")" and len(groups) > 1:
+            last = groups.pop() + 1
+            groups[-1] += last
+        elif match["least"] is not None or piece == "+":
+            more = last * int(match["least"] or 1)
+            last += more
+            groups[-1] += more
+        elif piece not in ("*", "?"):
+            last = 1
+            groups[-1] += 1
+    return sum(groups)
 
 
 def _file_fault(file: object) -> str | None:

@@ -18,7 +18,7 @@ from .sweepparts import changes, text, took
 def drawer(sweep: Sweep, cell: Cell | None, query: dict, url: Callable[..., str]) -> dict:
     """What sweeps/_drawer.html shows; without a cell it is empty."""
     about = {"sweep": sweep, "query": query, "cell": cell, "url": url, "text": text, "took": took,
-             "changes": changes, "given": request.args}  # fmt: skip
+             "changes": changes, "given": request.args, "is_here": sweep.cluster == cluster().key}  # fmt: skip
     if cell is None:
         return about
     shown = runs.show(cluster(), cell.run.id)

@@ -66,8 +66,8 @@ class Value(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A cell, counted from 1, with the text of its values by parameter; `began` is when one that runs did. The fields of a tuple are what a template gets
-    at the soonest: a table of a thousand rows is a page too."""
+    """A cell, counted from 1, with the text of its values by parameter; `began` is when one that runs did. The fields
+    of a tuple are what a template gets at the soonest: a table of a thousand rows is a page too."""
 
     cell: int
     run_url: str
@@ -145,7 +145,8 @@ def _lines(table: Table, rows: list[Row], url: Callable[..., str], more: Told) -
     known = [(metric.name, _decimals(table, metric), set(best(table, metric))) for metric in table.metrics]
     return [
         Line(row.number + 1, run.replace(str(_ANY), row.run_id), log.replace(str(_ANY), str(row.number + 1)),
-             row.state, more.whys.get(row.run_id, ""), row.attempt, more.began.get(row.run_id), row.seconds, [(axis, _parameter(row.values.get(axis))) for axis in table.axes],
+             row.state, more.whys.get(row.run_id, ""), row.attempt, more.began.get(row.run_id), row.seconds,
+             [(axis, _parameter(row.values.get(axis))) for axis in table.axes],
              [_value(row, name, decimals, row.number in top) for name, decimals, top in known])
         for row in rows
     ]  # fmt: skip

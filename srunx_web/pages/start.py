@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 
-from ..core.errors import BadRequest, Problem
+from ..core.errors import Problem
+from ..core.labels import parse_sweep_id
 from ..core.matrix import Matrix
 from ..current import cluster, server
 from ..services import launch, runs, site, sweeps, sweepstart
@@ -30,9 +31,7 @@ def _earlier(found: Definition, query: Mapping) -> dict[str, str]:
     if query.get("like"):
         return startform.of_run(runs.show(cluster(), query["like"]).run)
     if like := query.get("like_sweep"):
-        if not (like.isascii() and like.isdecimal() and len(like) < 20):
-            raise BadRequest(f"{like[:80]!r} can't be the id of a sweep")
-        return startform.of_sweep(sweeps.show(int(like)))
+        return startform.of_sweep(sweeps.show(parse_sweep_id(like)))
     return startform.of_file(found.workflow) if found.workflow else {}
 
 

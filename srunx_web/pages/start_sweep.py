@@ -4,6 +4,7 @@ limits."""
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from ..core import scales
 from ..core.errors import Problem
 from ..core.fitting import Notice
 from ..core.matrix import PARALLEL, Matrix
@@ -65,7 +66,18 @@ def strip(found: Definition, given: Mapping) -> Strip:
         known = {one["loc"][-1]: one["msg"] for one in fault.errors}
         return Strip(axes, known, faults=() if known else (fault.detail,))
     faults, notices = _tried(found, what, matrix)
-    return Strip(axes, {}, jobs, matrix.max_parallel, faults, notices)
+    return Strip(axes, {}, jobs, matrix.max_parallel, faults, (*_texts(whole.args, axes), *notices))
+
+
+def _texts(usual: Mapping, axes: Mapping[str, list]) -> list[Notice]:
+    """What may have been meant as numbers: text on an axis that has numbers, or that the file gives a number."""
+    found = []
+    for axis, values in axes.items():
+        texts = [value for value in values if isinstance(value, str)]
+        if texts and (len(texts) < len(values) or scales.number(usual.get(axis)) is not None):
+            told = scales.clipped(texts[0], 40)
+            found.append(Notice(f"{axis}: “{told}” is text, not a number; commas stand between values."))
+    return found
 
 
 def _tried(found: Definition, what: Start, matrix: Matrix) -> tuple[tuple[str, ...], tuple[Notice, ...]]:

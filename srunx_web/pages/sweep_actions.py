@@ -3,7 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from ..core import progress, typed
+from ..core import progress, typed, workflow
 from ..core.errors import Problem
 from ..current import cluster, server
 from ..services import runs, sweeprerun, sweeps
@@ -89,13 +89,24 @@ def _changed(given: MultiDict, prefix: str) -> dict:
 def _form(sweep: Sweep, given: MultiDict, problem: Problem | None = None) -> str:
     cells = sweeps.cells(sweep.id)
     over = [cell for cell in cells if cell.state in progress.TERMINAL]
-    wrong = {str(fault["loc"][-1]): fault["msg"] for fault in problem.errors if fault.get("loc")} if problem else {}
+    faults = {str(fault["loc"][-1]): fault["msg"] for fault in problem.errors if fault.get("loc")} if problem else {}
+    wrong = {name: words.rpartition(f"{name}: ")[2] for name, words in faults.items()}
     return render_template(
         "sweeps/rerun.html", sweep=sweep, given=given, problem=problem, wrong=wrong, over=over,
-        args=_args(sweep, cells), failed=sweep.cells_failed,
+        args=_args(sweep, cells), now=_now(sweep), failed=sweep.cells_failed,
         unfinished=sweep.cells_failed + sweep.cells_cancelled, RESOURCES=RESOURCES, ARG=ARG,
         RESOURCE=RESOURCE, ticked=set(given.getlist("cell")), point=point,
     )  # fmt: skip
+
+
+def _now(sweep: Sweep) -> dict[str, str]:
+    """The resources that the file gives all jobs alike, as text."""
+    try:
+        jobs = workflow.parse(sweep.yaml).jobs
+    except Problem:
+        return {}
+    told = {name: {str(job.resources.get(name, "")) for job in jobs} for name in RESOURCES}
+    return {name: texts.pop() for name, texts in told.items() if len(texts) == 1}
 
 
 def _args(sweep: Sweep, cells: list[Cell]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """The cells of a sweep as its page shows them: chosen by the address, sorted, and counted along the axes."""
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -123,7 +122,7 @@ def _key(cell: Cell, column: str) -> tuple | None:
     if column.startswith(AT):
         value = cell.run.args.get(column.removeprefix(AT))
         if isinstance(value, int | float):
-            return None if math.isnan(value) else (0, value, "")
+            return None if value != value else (0, value, "")  # noqa: PLR0124 - NaN; an int may be too large for isnan
         return (1, 0, text(value))
     found = _PLACE[column](cell)
     return None if found is None else (found,)

@@ -161,6 +161,7 @@ def _state(sweep: Sweep, query: dict, cells: list[Cell]) -> dict:
         "is_over": sweep.status in progress.TERMINAL, "counts": sweeplist.counts(sweep), "eta": eta.words(left),
         "axes": sweepparts.axes(sweep, cells), "wanted": what, "found": len(kept), "url": url, "AT": AT,
         "STATES": CELL_STATES, "VALUES_SHOWN": VALUES_SHOWN, "events": sweeps.events(sweep.id),
+        "asked": sweeplist.asked(sweep.id),
         "until": _until(sweep, left), "polls": _may_change(sweep, bool(metrics)), "version": _version(sweep.id),
         "metrics": metrics, "is_results": is_results, "address": [pair for pair in address.items() if pair[1]],
         **(_results(sweep, query, kept, url) if is_results else _rows(sweep, query, kept, what)),
@@ -179,7 +180,8 @@ def _results(sweep: Sweep, query: dict, kept: list[Cell], url: Callable[..., str
     table, numbers = results.table(sweep.id), {cell.number for cell in kept}
     wanted = table._replace(rows=[row for row in table.rows if row.number in numbers])
     began = {cell.run.id: cell.began for cell in kept if cell.state == progress.RUNNING}
-    return {"results": plots.results(wanted, query, url, plots.Told(_whys(sweep), began))}
+    whys = _whys(sweep) | {cell.run.id: cell.run.error for cell in kept if cell.run.error}
+    return {"results": plots.results(wanted, query, url, plots.Told(whys, began))}
 
 
 def _whys(sweep: Sweep) -> dict[str, str]:

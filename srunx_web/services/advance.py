@@ -10,18 +10,20 @@ from .follow import Entry, conclude, drop_missing, entries_of, follow, live_runs
 from .submission import submit_missing
 
 log = logging.getLogger("srunx_web")
-_HANDED_IN = (progress.SYNCING, progress.SUBMITTING, progress.PENDING)  # pending: a cell behind another in its lane
 
 
-def advance(cluster: Cluster, run_id: str | None = None) -> None:
-    """Move all live runs, or the one, by what is on record; a run that fails to move does not stop the others."""
+def advance(cluster: Cluster, run_id: str | None = None, *, hands_in: bool = True) -> None:
+    """Move all live runs, or the one, by what is on record; a run that fails to move does not stop the others.
+
+    With `hands_in` what is missing of them is submitted, which may take long; not of cells: services.lanes does that.
+    """
     follow(cluster.key, run_id)
     runs = live_runs(cluster.key, run_id)
     found = entries_of([run.id for run in runs])
     unwanted: list[int] = []
     for run in runs:
         try:
-            unwanted += _advance(cluster, run, found.get(run.id, []))
+            unwanted += _advance(cluster, run, found.get(run.id, []), hands_in)
         except Problem as fault:
             log.warning("run %s: %s", run.id, fault.detail)
         except Exception:
@@ -31,14 +33,15 @@ def advance(cluster: Cluster, run_id: str | None = None) -> None:
         cluster.changed()
 
 
-def _advance(cluster: Cluster, run: Run, found: list[Entry]) -> list[int]:
+def _advance(cluster: Cluster, run: Run, found: list[Entry], hands_in: bool) -> list[int]:
     """Move one run; the ids of its jobs that must not go on."""
     unwanted = rule_out(found)
     if run.cancel_requested_at is not None:
         drop_missing(found)
         unwanted = [entry.row.job_id for entry in found if entry.is_alive]
-    elif run.status in _HANDED_IN and any(entry.is_missing for entry in found):
-        _go_on(cluster, run)
+    elif run.status in (progress.SYNCING, progress.SUBMITTING) and any(entry.is_missing for entry in found):
+        if hands_in and run.sweep_id is None:
+            _go_on(cluster, run)
         return unwanted
     conclude(run, found)
     return unwanted

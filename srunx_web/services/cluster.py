@@ -44,7 +44,8 @@ class Cluster:
         self.disk_problem: str | None = None
         self.in_queue: set[int] = set()  # ids that the last answer about mine showed
         self.sure = Sure()
-        self.hurry: Callable[[], None] = lambda: None  # something new waits for the poller
+        self.hurry: Callable[[], None] | None = None  # tells the poller of this server, where there is one
+        self.pause: tuple[float, str] = (0, "")  # no cell is handed in until that time (monotonic), and why
         self.mine: Feed[list[Job]] = Feed(self._ask_mine, scheduler.floor, self._is_limited)
         self.everyone: Feed[list[Job]] = Feed(self._ask_everyone, scheduler.floor, self._is_limited)
         self.nodes: Feed[list[Node]] = Feed(scheduler.nodes, min(NODES_FLOOR, 5 * scheduler.floor))

@@ -7,9 +7,10 @@ from peewee import fn
 from ..core import progress, states
 from ..core.sweep import CELL_STATES, Counts, cell_state, state
 from ..store import Event, JobRow, Run, RunJob, Sweep
+from .records import NOT_SUBMITTED
 
+FAIL_FAST = "not started: another cell failed, and fail_fast is set"
 CHANGED = "sweep_run.status_changed"
-NOT_STARTED = "not submitted"
 _CELLS = tuple(f"cells_{name}" for name in CELL_STATES)
 
 
@@ -21,8 +22,9 @@ def recount(sweep_id: int) -> str:
     """
     sweep = Sweep.get_by_id(sweep_id)
     counts = _counts(sweep_id)
-    if counts.pending and sweep.fail_fast and _has_failed(sweep):
-        drop_waiting(sweep_id, "not started: another cell failed, and fail_fast is set")
+    if counts.in_flight and sweep.fail_fast and _has_failed(sweep):
+        _keep_back(sweep_id)
+        drop_waiting(sweep_id, FAIL_FAST)
         counts = _counts(sweep_id)
     values = dict(zip(_CELLS, counts, strict=True))
     is_open = Sweep.status.not_in(progress.TERMINAL)
@@ -63,6 +65,15 @@ def _has_failed(sweep: Sweep) -> bool:
     return Run.select().where(_current(sweep.id) & failed).exists()
 
 
+def _keep_back(sweep_id: int) -> None:
+    """What was claimed and has not reached Slurm is not to be handed in any more: the tick ends it."""
+    tried = JobRow.select(JobRow.tag).where(JobRow.job_id.is_null() & JobRow.attempted_at.is_null(False))
+    mine = RunJob.select(RunJob.run).join(Run).where(_current(sweep_id) & (Run.status == progress.SUBMITTING))
+    sent = mine.where(RunJob.job_id.is_null(False) | RunJob.tag.in_(tried))
+    kept = (Run.status == progress.SUBMITTING) & Run.cancel_requested_at.is_null() & Run.id.not_in(sent)
+    Run.update(cancel_requested_at=time.time(), error=FAIL_FAST).where(_current(sweep_id) & kept).execute()
+
+
 def drop_waiting(sweep_id: int, reason: str) -> None:
     """End the cells that were not claimed: nothing of them will be submitted."""
     waiting = _current(sweep_id) & (Run.status == progress.PENDING) & Run.lane.is_null()
@@ -76,6 +87,6 @@ def drop_jobs(run_ids: list[str]) -> None:
     tried = JobRow.select(JobRow.tag).where(JobRow.job_id.is_null() & JobRow.attempted_at.is_null(False))
     for start in range(0, len(run_ids), 500):
         untried = RunJob.run.in_(run_ids[start : start + 500]) & RunJob.job_id.is_null() & RunJob.tag.not_in(tried)
-        RunJob.update(state=states.CANCELLED, reason=NOT_STARTED).where(
+        RunJob.update(state=states.CANCELLED, reason=NOT_SUBMITTED).where(
             untried & RunJob.state.not_in(states.TERMINAL)
         ).execute()

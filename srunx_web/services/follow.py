@@ -9,7 +9,8 @@ from ..core.progress import Part
 from ..core.spec import Dependency
 from ..store import JobRow, Run, RunJob, connected, db
 from . import arrays
-from .counts import NOT_STARTED, recount
+from .counts import recount
+from .records import NOT_SUBMITTED
 
 _COPIED = ("job_id", "state", "reason", "node_list", "submit_time", "start_time", "end_time", "exit_code")
 _COPY = """UPDATE run_job SET job_id = ?, state = ?, reason = ?, node_list = ?, submit_time = ?, start_time = ?,
@@ -120,7 +121,7 @@ def rule_out(found: list[Entry]) -> list[int]:
     return waiting
 
 
-def drop_missing(found: list[Entry], reason: str = NOT_STARTED) -> None:
+def drop_missing(found: list[Entry], reason: str = NOT_SUBMITTED) -> None:
     """What was not handed in will not be."""
     for entry in found:
         if entry.is_missing:
@@ -156,6 +157,7 @@ def conclude(run: Run, found: list[Entry]) -> str:
             if lost
             else None
         )
+        rule_out(found)  # what can never start will not be handed in either
         return move(run, end, error)
     if run.status == progress.SUBMITTING and not any(entry.is_missing for entry in found):
         return move(run, progress.RUNNING)

@@ -8,21 +8,21 @@ fails, its dependents end at once while others of the cell still run.
 import logging
 import time
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from peewee import fn
 
 from ..core import progress, states
-from ..core.errors import Problem
-from ..core.lanes import Held, followers, free, movable
-from ..store import Run, RunJob, Sweep, connected, db
+from ..core.errors import NotConnected, NotNow, Problem, Uncertain
+from ..core.lanes import Held, followers, free, movable, separated
+from ..store import JobRow, Run, RunJob, Sweep, connected, db
 from .cluster import Cluster
 from .counts import recount
-from .follow import conclude, entries
+from .follow import Entry, conclude, entries, rule_out
 from .submission import submit_missing
 
 log = logging.getLogger("srunx_web")
-_ALIVE = RunJob.state.not_in(states.TERMINAL) & ~RunJob.is_lost & RunJob.tag.is_null(False)
+_OPEN = RunJob.state.not_in(states.TERMINAL) & ~RunJob.is_lost & RunJob.tag.is_null(False)
+_SENT = RunJob.job_id.is_null(False) | JobRow.attempted_at.is_null(False)
 
 
 def live(cluster: str) -> list[Sweep]:
@@ -34,80 +34,122 @@ def live(cluster: str) -> list[Sweep]:
 def advance(cluster: Cluster, sweeps: Iterable[Sweep]) -> None:
     """Give every free place of these to a cell; one that fails to start does not stop the others."""
     for sweep in sweeps:
+        words = None
         try:
             with cluster.locks.hold(f"sweep {sweep.id}") as is_held:
                 if is_held:
                     _advance(cluster, sweep)
         except Problem as fault:
             log.warning("sweep %s: %s", sweep.id, fault.detail)
+            words = f"Cells wait: {fault.detail}"
         except Exception:
             log.exception("sweep %s", sweep.id)
+        _say(sweep, words)
 
 
-class Claimed(NamedTuple):
-    """The runs that may be handed in now, and those that need not wait for the one before them any more."""
-
-    new: list[Run]
-    moved: list[Run]
+def _say(sweep: Sweep, words: str | None) -> None:
+    """Tell on the sweep why nothing goes on, or that this is over."""
+    if words != sweep.error:
+        with connected():
+            Sweep.update(error=words).where((Sweep.id == sweep.id) & Sweep.status.not_in(progress.TERMINAL)).execute()
 
 
 def _advance(cluster: Cluster, sweep: Sweep) -> None:
-    refused = 0
-    while any(claimed := claim(sweep.id)) and refused < sweep.max_parallel:
-        for run in claimed.new:
-            refused += not _hand_in(cluster, run)
-        for run in claimed.moved:
-            _release(cluster, run)
+    new, refused = _unsent(sweep.id), 0
+    while new := new + claim(sweep.id):
+        refused += sum(not _hand_in(cluster, run) for run in new)
+        if refused >= sweep.lanes:
+            break
+        new = []
+    for run in _separated(sweep):
+        _release(cluster, run)
 
 
-def _release(cluster: Cluster, run: Run) -> None:
-    """Let a cell start now: it depends on nothing but its own jobs any more. Should this fail, it starts later."""
-    found = {entry.row.name: entry for entry in entries(run.id)}
-    terms = {}
-    for entry in found.values():
-        if entry.is_alive and not entry.is_over and not entry.row.node_list:
-            parents = [(kind, found[name].row) for kind, name in entry.row.depends_on if not found[name].is_over]
-            terms[entry.row.job_id] = ",".join(f"{kind}:{row.job_id}" for kind, row in parents)
-    cluster.scheduler.depend(terms)
-    cluster.changed()
+def _unsent(sweep_id: int) -> list[Run]:
+    """The cells that were claimed and still have to be handed in."""
+    missing = RunJob.select(RunJob.run).join(JobRow, on=RunJob.tag == JobRow.tag).where(_OPEN & ~_SENT)
+    claimed = Run.status.in_((progress.PENDING, progress.SUBMITTING)) & Run.lane.is_null(False)
+    mine = (Run.sweep == sweep_id) & claimed & Run.cancel_requested_at.is_null()
+    with connected():
+        return list(Run.select().where(mine & Run.id.in_(missing)).order_by(Run.after.is_null(False), Run.cell))
 
 
 def _hand_in(cluster: Cluster, run: Run) -> bool:
-    """Submit a cell; False when it was refused, which is its own failure. NotConnected: none would get through."""
+    """Submit a cell; False when it was refused, which is its own failure. NotConnected, NotNow: none would get in."""
     with cluster.locks.hold(run.id) as is_held:
         if not is_held:
             return True
         try:
             submit_missing(cluster, run)
+        except (NotConnected, NotNow):
+            raise
         except Problem as fault:
-            if fault.status == 503:
-                raise
             log.warning("cell %s of sweep %s: %s", run.cell, run.sweep_id, fault.detail)
-            return False
+            return isinstance(fault, Uncertain)
         conclude(run, entries(run.id))
         return True
 
 
-def claim(sweep_id: int) -> Claimed:
-    """Take the places that are free for the next cells, in one transaction; without such, for cells that stand behind
-    another one. A run whose lane became free meanwhile counts as running from now on."""
+def _separated(sweep: Sweep) -> list[Run]:
+    """The cells that got a lane of their own, and still wait in Slurm for the run that they were put behind."""
+    with connected():
+        return list(Run.select().where(Run.id.in_(separated(held(sweep))))) if _may_claim(sweep.id) else []
+
+
+def _release(cluster: Cluster, run: Run) -> None:
+    """Let a cell start now: it depends on nothing but its own jobs any more."""
+    with cluster.locks.hold(run.id) as is_held:
+        if not is_held:
+            return
+        found = entries(run.id)
+        rule_out(found)
+        if terms := _own_terms(found):
+            cluster.scheduler.depend(terms)
+            cluster.changed()
+        _let_go(run)
+    _hand_in(cluster, run)
+
+
+def _own_terms(found: list[Entry]) -> dict[int, str]:
+    """What the jobs of a cell that wait depend on in the cell itself, by their ids."""
+    known = {entry.row.name: entry for entry in found}
+    terms = {}
+    for entry in found:
+        if entry.is_alive and not entry.is_over and not entry.row.node_list:
+            parents = [(kind, known[name].row) for kind, name in entry.row.depends_on if not known[name].is_over]
+            terms[entry.row.job_id] = ",".join(f"{kind}:{row.job_id}" for kind, row in parents)
+    return terms
+
+
+def _let_go(run: Run) -> None:
+    """It counts as running from now on."""
+    with connected(), db.atomic("IMMEDIATE"):
+        mine = (Run.id == run.id) & (Run.after == run.after) & Run.cancel_requested_at.is_null()
+        Run.update(after=None).where(mine).execute()
+        _begin([run.id])
+        recount(run.sweep_id)
+    run.after = None
+
+
+def claim(sweep_id: int) -> list[Run]:
+    """Take the places that are free for the next cells, in one transaction; lanes for which none is left go to cells
+    that stand behind another one. A run whose lane became free meanwhile counts as running from now on."""
     with connected():
         if not _may_claim(sweep_id):
-            return Claimed([], [])
+            return []
         with db.atomic("IMMEDIATE"):
             if not _may_claim(sweep_id):
-                return Claimed([], [])
+                return []
             sweep = Sweep.get_by_id(sweep_id)
             lanes = held(sweep)
-            promoted = _promote(lanes)
-            new = _take(sweep, lanes)
-            taken = {run.lane for run in new}
-            moved = _move(
-                lanes, [lane for lane in range(sweep.max_parallel) if not lanes.get(lane) and lane not in taken]
-            )
-            if new or promoted or moved:
+            behind = set(followers(lanes))
+            begun = _begin([one.run for held in lanes.values() for one in held if one.run not in behind])
+            claimed = _take(sweep, lanes)
+            used = {*(lane for lane, held in lanes.items() if held), *(run.lane for run in claimed)}
+            _move(lanes, [lane for lane in range(sweep.lanes) if lane not in used])
+            if claimed or begun:
                 recount(sweep_id)
-    return Claimed(new, moved)
+    return claimed
 
 
 def _may_claim(sweep_id: int) -> bool:
@@ -118,7 +160,8 @@ def _may_claim(sweep_id: int) -> bool:
 
 def held(sweep: Sweep) -> dict[int, list[Held]]:
     """Who holds a place in which lane: runs that are not over, and those of which a job may be alive all the same."""
-    alive = RunJob.select(RunJob.id).where((RunJob.run == Run.id) & _ALIVE)
+    alive = RunJob.select(RunJob.id).join(JobRow, on=RunJob.tag == JobRow.tag)
+    alive = alive.where((RunJob.run == Run.id) & _OPEN & _SENT)
     began = RunJob.select(RunJob.start_time).where((RunJob.run == Run.id) & RunJob.start_time.is_null(False)).limit(1)
     holds = Run.status.not_in(progress.TERMINAL) | fn.EXISTS(alive)
     lanes: dict[int, list[Held]] = {}
@@ -131,31 +174,25 @@ def held(sweep: Sweep) -> dict[int, list[Held]]:
     return lanes
 
 
-def _promote(lanes: dict[int, list[Held]]) -> int:
-    """What was behind another run is at the head of its lane when that one is over; how many there were."""
-    behind = set(followers(lanes))
-    heads = [one.run for held in lanes.values() for one in held if one.run not in behind]
+def _begin(heads: list[str]) -> int:
+    """The runs at the head of their lanes count as running; how many did not before."""
     waiting = Run.id.in_(heads) & (Run.status == progress.PENDING)
-    missing = RunJob.select(RunJob.run).where(RunJob.run.in_(heads) & _ALIVE & RunJob.job_id.is_null())
+    missing = RunJob.select(RunJob.run).where(RunJob.run.in_(heads) & _OPEN & RunJob.job_id.is_null())
     now = time.time()
     handed_in = Run.update(status=progress.RUNNING, started_at=now).where(waiting & Run.id.not_in(missing)).execute()
     return handed_in + Run.update(status=progress.SUBMITTING, started_at=now).where(waiting).execute()
 
 
-def _move(lanes: dict[int, list[Held]], spare: list[int]) -> list[Run]:
-    """Give empty lanes, for which no cell is left, to cells that were handed in behind another one."""
-    moved = []
+def _move(lanes: dict[int, list[Held]], spare: list[int]) -> None:
+    """Give empty lanes to cells that stand behind another one; they wait in Slurm until they are released."""
     for lane, run in zip(spare, movable(lanes), strict=False):
-        mine = (Run.id == run) & (Run.status == progress.PENDING) & Run.cancel_requested_at.is_null()
-        values = {"lane": lane, "after": None, "status": progress.SUBMITTING, "started_at": time.time()}
-        if Run.update(**values).where(mine).execute():
-            moved.append(Run.get_by_id(run))
-    return moved
+        waiting = (Run.id == run) & (Run.status == progress.PENDING) & Run.cancel_requested_at.is_null()
+        Run.update(lane=lane).where(waiting).execute()
 
 
 def _take(sweep: Sweep, lanes: dict[int, list[Held]]) -> list[Run]:
     """Claim the next cells for the free places."""
-    places = list(free(lanes, sweep.max_parallel, sweep.is_ahead))
+    places = list(free(lanes, sweep.lanes, sweep.is_ahead))
     mine = (Run.sweep == sweep.id) & Run.is_current & (Run.status == progress.PENDING)
     waiting = mine & Run.lane.is_null() & Run.cancel_requested_at.is_null()
     found = list(Run.select().where(waiting).order_by(Run.cell).limit(len(places))) if places else []

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ..core import progress, states, workflow, yamltext
-from ..core.errors import Conflict, Invalid, NotConnected, Problem, Uncertain
+from ..core.errors import Conflict, Invalid, NotConnected, NotReached, Problem, Uncertain
 from ..core.plan import PlannedJob, Selection, plan
 from ..core.workflow import descendants
 from ..settings import Mount, Settings
@@ -113,14 +113,14 @@ def _hand_in(cluster: Cluster, run: Run) -> Shown:
         submit_missing(cluster, run)
     except Uncertain as fault:
         log.warning("run %s: %s; it is looked up", run.id, fault.detail)
-    except NotConnected as fault:
+    except (NotConnected, NotReached) as fault:
         _fail_untouched(run, fault)
     found = entries(run.id)
     conclude(run, found)
     return Shown(run, found)
 
 
-def _fail_untouched(run: Run, fault: NotConnected) -> None:
+def _fail_untouched(run: Run, fault: NotConnected | NotReached) -> None:
     """A run of which nothing reached the cluster is over, and its user told; any other goes on with the next tick."""
     found = entries(run.id)
     if any(entry.is_tried or (entry.row.job_id and not entry.row.carried_from) for entry in found):

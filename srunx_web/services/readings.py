@@ -23,6 +23,7 @@ CELLS = 50  # in one batch
 LAG_SECONDS = 120  # after its end a log may still grow, or not be seen yet
 RETRY_SECONDS = 10
 CALL_SECONDS = 10  # for the reads of a batch
+MOST_TEXT = 32 << 20
 SEARCH_SECONDS = 3  # for all searches in what they brought
 FETCHES = 2  # the ends of logs, then the lines that are not there
 SPENT_SECONDS = 3  # after that no further batch begins
@@ -188,14 +189,17 @@ class Texts:
         self._lines: dict[Read, list[str]] = {}
         self._slow: Counter[str] = Counter()
         self._until = 0.0
+        self._size = 0  # characters kept; beyond MOST_TEXT the rest comes with the next batch
 
     def fetch(self) -> bool:
         """Read what is wanted, as far as the time goes; whether anything was."""
         wanted, self._wanted = list(self._wanted), {}
         end = time.monotonic() + CALL_SECONDS
         for batch in lastmatch.batches(wanted):
-            if (left := end - time.monotonic()) > 1:
-                self._told |= lastmatch.ask(self._shell, batch, left)
+            if (left := end - time.monotonic()) > 1 and self._size < MOST_TEXT:
+                told = lastmatch.ask(self._shell, batch, left)
+                self._size += sum(len(one.text) for one in told.values())
+                self._told |= told
         self._until = time.monotonic() + SEARCH_SECONDS
         return bool(wanted)
 

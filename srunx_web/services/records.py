@@ -7,9 +7,9 @@ from peewee import EXCLUDED, Case, fn
 
 from ..cluster.batch import TAG
 from ..cluster.scheduler import Scheduler
-from ..core import states
+from ..core import progress, states
 from ..core.model import Job, Sought, Submission
-from ..store import JobRow, RunJob, connected, db, execute_many, insert
+from ..store import JobRow, Run, RunJob, connected, db, execute_many, insert
 from . import arrays
 
 RECENT_SECONDS = 24 * 3600
@@ -18,6 +18,7 @@ REMEMBERED = 100_000
 LAG_SECONDS = 60
 STALE_SECONDS = 900  # the accounting may call a job alive for ever that slurmctld lost
 PIECE = 10_000  # ids in one statement
+NOT_SUBMITTED = "not submitted"
 LOOKED_UP = "not in the queue any more; being looked up"
 _COLUMNS = Job._fields[1:]
 _STORED = [JobRow.job_id, *(getattr(JobRow, name) for name in _COLUMNS)]
@@ -159,10 +160,15 @@ class Records:
             return False
 
     def retract(self, tags: list[str]) -> None:
-        """These surely never reached Slurm: they may be tried again."""
-        with connected():
+        """These surely never reached Slurm: they may be tried again, unless their run is over."""
+        with connected(), db.atomic("IMMEDIATE"):
             JobRow.update(attempted_at=None, gone_at=None, state=states.PENDING, reason=None).where(
                 JobRow.tag.in_(tags) & JobRow.job_id.is_null()
+            ).execute()
+            over = Run.select(Run.id).where(Run.status.in_(progress.TERMINAL))
+            mine = RunJob.tag.in_(tags) & RunJob.job_id.is_null() & RunJob.run.in_(over)
+            RunJob.update(state=states.CANCELLED, reason=NOT_SUBMITTED).where(
+                mine & RunJob.state.not_in(states.TERMINAL)
             ).execute()
 
     def adopt(self, tag: str, job_id: int, now: float) -> None:

@@ -68,7 +68,7 @@ def as_csv(found: Table, rows: Iterable[Row] | None = None) -> str:
     """The rows (None: all, best first) as CSV (RFC 4180), whose cells no spreadsheet takes for formulas. Numbers stay
     numbers, nan and inf among them; what is missing is empty, and the last column says why."""
     out = io.StringIO()
-    writer = csv.writer(out)
+    writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC)  # some spreadsheets part plain text at semicolons
     inner = found.columns[2 : 2 + len(found.axes) + len(found.metrics)]
     writer.writerow(["cell", "state", *inner, "duration", "attempt", "run_id", "job", "job_id", "faults"])
     for row in sorted_by(found) if rows is None else rows:

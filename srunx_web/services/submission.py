@@ -4,7 +4,7 @@ and runs nothing twice."""
 import time
 
 from ..core import progress, states
-from ..core.errors import Invalid, Problem, SlurmFailed, Uncertain
+from ..core.errors import Invalid, NotNow, NotReached, Problem, SlurmFailed, Uncertain
 from ..core.model import Submission
 from ..store import JobRow, Run, RunJob, connected, db
 from .cluster import Cluster
@@ -12,6 +12,7 @@ from .follow import Entry, drop_missing, entries, follow, move, rule_out
 
 FIRST_BATCH, LARGEST_BATCH = 50, 200
 BATCH_SECONDS = 8  # what a batch should take, well below the deadline of one call
+PAUSE_SECONDS = 10  # before cells are handed in again to a controller that is away or full
 CONFIRM_SECONDS = 1  # what was seen of a parent longer ago is asked again before a dependent names it
 
 
@@ -19,7 +20,8 @@ def submit_missing(cluster: Cluster, run: Run) -> None:
     """Hand in every job that can be; those whose parent's submission is being looked up have to wait for it.
 
     Called with the run's lock held. SlurmFailed: one was refused, and nothing of the run goes on. Uncertain: the
-    answer did not come, and is looked up. NotConnected: nothing was sent, and nothing is lost.
+    answer did not come, and is looked up. NotConnected: nothing was sent, and nothing is lost. NotReached: the same;
+    NotNow: a cell has to wait for room in the queue.
     """
     size = FIRST_BATCH
     while batch := _next_batch(cluster, run, size):
@@ -34,10 +36,11 @@ def _next_batch(cluster: Cluster, run: Run, size: int) -> dict[str, Submission]:
     It matters that slurmctld surely knows a parent: it takes one that it has forgotten for fulfilled, even when that
     failed.
     """
+    is_over = _is_over(run.after)
     asked: set[int] = set()  # each is asked for once, or a squeue that takes long would never be new enough
     while True:
         found, before = entries(run.id), entries(run.after) if run.after else []
-        if any(entry.is_missing or entry.is_tried for entry in before):
+        if any(entry.is_tried or (entry.is_missing and not is_over) for entry in before):
             return {}
         rule_out(found)
         batch = _possible(found, size)
@@ -51,6 +54,12 @@ def _next_batch(cluster: Cluster, run: Run, size: int) -> dict[str, Submission]:
         asked |= old
         if any(id_ not in jobs for id_ in old):  # forgotten: the tick finds out how it ended, or gives up
             return {}
+
+
+def _is_over(run_id: str | None) -> bool:
+    """Whether what is missing of that run will not come any more."""
+    with connected():
+        return Run.select().where((Run.id == run_id) & Run.status.in_(progress.TERMINAL)).exists()
 
 
 def _possible(found: list[Entry], size: int) -> list[str]:
@@ -99,9 +108,11 @@ def _scripts(tags: list[str]) -> dict[str, str]:
 def _hand_in(cluster: Cluster, run: Run, batch: dict[str, Submission]) -> None:
     """Note that they are tried, try, note what came of it."""
     tags = [submission.tag for submission in batch.values()]
+    begun = time.monotonic()
+    if run.sweep_id and begun < cluster.pause[0]:
+        raise NotNow(cluster.pause[1])
     if not _may_try(cluster, run, tags):
         raise Uncertain("the run was cancelled or taken over meanwhile")
-    begun = time.monotonic()
     try:
         outcomes = cluster.scheduler.submit_all(list(batch.values()))
     except Uncertain:
@@ -118,6 +129,14 @@ def _hand_in(cluster: Cluster, run: Run, batch: dict[str, Submission]) -> None:
         _give_up(cluster, run, *refused)
     if late := next((outcome for outcome in outcomes if isinstance(outcome, Uncertain)), None):
         raise late
+    if later := next((outcome for outcome in outcomes if _may_wait(run, outcome)), None):
+        cluster.pause = time.monotonic() + PAUSE_SECONDS, later.detail
+        raise later
+
+
+def _may_wait(run: Run, outcome: object) -> bool:
+    """Whether it is no refusal: nothing was sent, or there is only no room for a cell now."""
+    return isinstance(outcome, NotReached) or (isinstance(outcome, NotNow) and run.sweep_id is not None)
 
 
 def _may_try(cluster: Cluster, run: Run, tags: list[str]) -> bool:
@@ -135,7 +154,7 @@ def _note(cluster: Cluster, run: Run, batch: dict[str, Submission], outcomes: li
             ids[submission.tag] = outcome
         elif not isinstance(outcome, Uncertain):
             untried.append(submission.tag)
-            refused = refused or ((name, outcome) if outcome else None)
+            refused = refused or ((name, outcome) if outcome and not _may_wait(run, outcome) else None)
     with connected(), db.atomic("IMMEDIATE"):
         cluster.records.adopt_all(ids, time.time())
         cluster.records.retract(untried)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from peewee import fn
 
 from ..core import eta, progress, states
-from ..store import Result, Run, RunJob, Sweep, connected
+from ..store import JobRow, Result, Run, RunJob, Sweep, connected
 from .cluster import Cluster
 from .runlist import label
 
@@ -103,6 +103,15 @@ def read_version(sweep_id: int) -> str:
     with connected():
         found = Result.select(fn.COUNT(Result.run), fn.MAX(Result.read_at)).join(Run).where(Run.sweep == sweep_id)
         return "{}-{}".format(*found.tuples().first())
+
+
+def asked(sweep_id: int) -> list[Run]:
+    """The cells with a submission of which nobody knows whether Slurm took it: their pages ask."""
+    doubtful = JobRow.gone_at.is_null(False) & JobRow.attempted_at.is_null(False) & JobRow.job_id.is_null()
+    mine = (Run.sweep == sweep_id) & Run.status.not_in(progress.TERMINAL) & RunJob.job_id.is_null()
+    rows = Run.select().join(RunJob).join(JobRow, on=RunJob.tag == JobRow.tag)
+    with connected():
+        return list(rows.where(mine & doubtful).distinct().order_by(Run.cell))
 
 
 def failures(sweep_id: int) -> dict[str, tuple[str, str, str | None]]:

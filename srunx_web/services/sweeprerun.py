@@ -6,13 +6,15 @@ from dataclasses import dataclass, field, replace
 from peewee import IntegrityError
 
 from ..core import progress, states, workflow
-from ..core.errors import Conflict, Invalid, NotFound
+from ..core.errors import Conflict, Denied, Invalid, NotFound, Problem
+from ..core.matrix import Matrix
 from ..core.plan import PlannedJob, Selection, chosen, plan, resolved
 from ..core.sandbox import Budget
 from ..core.spec import Fault, invalid, read_job, unsettled
 from ..core.workflow import Workflow, refuse_python
 from ..settings import Settings
 from ..store import Run, Sweep, connected, db, insert
+from . import limits
 from .cluster import Cluster, fresh
 from .copying import copy
 from .counts import record, recount
@@ -53,11 +55,22 @@ def rerun(cluster: Cluster, settings: Settings, sweep_id: int, what: Again) -> S
     _check(sweep, old)
     whole = _workflow(sweep, what)
     planned = _planned(settings, sweep, whole, what, old)
+    _check_limits(cluster, sweep, planned)
     fresh(cluster.mine, cluster.title)
     copy(cluster, settings, used_mounts(settings, _new(planned), whole.default_project or sweep.mount))
-    _write(cluster, sweep, runs, planned, _words(runs, what))
-    cluster.hurry()
+    again = [run for run in runs if run.cell in {one.run.cell for one in planned}]
+    _write(cluster, sweep, again, planned, _words(again, what))
+    if cluster.hurry:
+        cluster.hurry()
     return show(sweep_id)
+
+
+def _check_limits(cluster: Cluster, sweep: Sweep, planned: list[Planned]) -> None:
+    """Invalid for what the cluster would not take, or never start."""
+    jobs = [job for _, jobs, earlier in planned for job in jobs if job.name not in earlier]
+    if jobs:
+        matrix = Matrix(sweep.matrix, sweep.fail_fast, sweep.max_parallel)
+        limits.check(cluster, [job for job in planned[0].jobs if job in jobs] or jobs[:1], matrix, jobs)
 
 
 def _new(planned: list[Planned]) -> list:
@@ -116,16 +129,25 @@ def _resources(given: Mapping) -> Mapping:
 
 
 def _planned(settings: Settings, sweep: Sweep, whole: Workflow, what: Again, old: list[Old]) -> list[Planned]:
-    """The new attempts with their jobs."""
+    """The new attempts with their jobs; the problem when none of them can be rendered."""
     place, budget = once(site(settings, whole.default_project or sweep.mount)), Budget(STEPS, who="the rerun does")
     part = chosen(whole, Selection(**sweep.part))
     made = []
+    first: Problem | None = None
     for run, found in old:
         args = {**run.args, **what.args}
-        jobs = plan(whole, place, args, part, budget=budget)
+        try:
+            jobs = plan(whole, place, args, part, budget=budget)
+        except Denied:
+            raise
+        except Problem as fault:  # it stays as it is, and keeps no other from running
+            first = first or fault
+            continue
         new = cell(sweep, run.cell, args, resolved(whole, args, budget), attempt=run.attempt + 1, parent=run.id,
                    resources=dict(what.resources) or None)  # fmt: skip
         made.append(Planned(new, jobs, {} if what.args else _kept(found, jobs)))
+    if not made:
+        raise first
     return made
 
 

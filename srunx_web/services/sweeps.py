@@ -1,5 +1,6 @@
 """Sweeps: listed, shown, cancelled."""
 
+import contextlib
 import time
 from dataclasses import dataclass
 
@@ -75,17 +76,18 @@ def refresh(cluster: Cluster, sweep_id: int, wait: float) -> Sweep:
     if found.status in progress.TERMINAL or found.cluster != cluster.key:
         return found
     cluster.queue(mine=True, wait=wait)
-    move(cluster, found)
+    with contextlib.suppress(Problem):  # what fails, the poller tries again
+        advance(cluster, hands_in=cluster.hurry is None)
+    hurry(cluster)
     return show(sweep_id)
 
 
-def move(cluster: Cluster, sweep: Sweep) -> None:
-    """Move its cells by what is on record, and start those that there is room for. What fails, the tick tries again."""
-    try:
-        advance(cluster)
-    except Problem:
-        return
-    lanes.advance(cluster, [sweep])
+def hurry(cluster: Cluster) -> None:
+    """Let cells start for which there is room: by the poller, for it may take long; without one, now."""
+    if cluster.hurry:
+        cluster.hurry()
+    else:
+        lanes.advance(cluster, lanes.live(cluster.key))
 
 
 def cells(sweep_id: int) -> list[Cell]:
@@ -144,9 +146,9 @@ def cancel(cluster: Cluster, sweep_id: int) -> Sweep:
     try:
         cluster.scheduler.cancel(alive)
         cluster.changed()
-        advance(cluster)
+        advance(cluster, hands_in=False)
     except Problem:
-        cluster.hurry()
+        hurry(cluster)
     return show(sweep_id)
 
 

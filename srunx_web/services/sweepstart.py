@@ -24,7 +24,9 @@ from .site import once, site, used_mounts
 from .workflows import Definition, valid
 
 STEPS = 60_000_000  # of all renderings of all cells together, as core.sandbox counts them
-MOST_JOBS = 20_000  # in all cells together
+MOST_JOBS = 10_000  # in all cells together
+MOST_TEXT = 64 << 20  # characters of the args and scripts of all cells
+MOST_WORDS = 2000
 MOST_AHEAD = 20  # jobs of a cell that is handed in ahead: each of them names all jobs of the cell before it
 
 
@@ -37,30 +39,50 @@ class Preview:
     jobs: list[PlannedJob]
     fault: str | None = None
 
+    @property
+    def size(self) -> int:
+        """About how many characters are kept of it."""
+        return len(repr((self.args, self.resolved))) + sum(len(job.script) for job in self.jobs)
+
 
 def preview(settings: Settings, definition: Definition, what: Start, matrix: Matrix) -> list[Preview]:
     """Every cell of a sweep, in order; Invalid when none of them can be rendered, Denied, NotFound."""
     found = valid(definition)
+    refuse_python(dict(what.args or {}), "args_override")
     part = chosen(found, what.selection)
     if not part:
         raise Invalid("The workflow has no jobs")
     if len(part) * matrix.size > MOST_JOBS:
         raise Invalid(f"{matrix.size} cells of {len(part)} jobs are {matrix.size * len(part)} jobs, more than the "
                       f"{MOST_JOBS} that a sweep may have; take fewer values, or a part of the workflow")  # fmt: skip
-    place, budget = once(site(settings, definition.project)), Budget(STEPS, who="the sweep as a whole does")
-    positions, cells, first = yamltext.positions(definition.text), [], None
+    cells, first, size = [], None, 0
+    render = _renderer(settings, definition, what, part)
     for axes in matrix.cells():
+        cell, fault = render(axes)
+        cells.append(cell)
+        first, size = first or fault, size + cell.size
+        if size > MOST_TEXT:
+            raise Invalid(f"The args and scripts of all cells are more than {MOST_TEXT >> 20} MB; put data into files")
+    _check_faults(cells, first, matrix)
+    return cells
+
+
+def _renderer(settings: Settings, definition: Definition, what: Start, part: list[str]):
+    """A function that makes a cell of the values of its axes, and says what is wrong with it, if anything."""
+    found, positions = valid(definition), yamltext.positions(definition.text)
+    place, budget = once(site(settings, definition.project)), Budget(STEPS, who="the sweep as a whole does")
+
+    def render(axes: dict) -> tuple[Preview, Problem | None]:
         overrides = {**(what.args or {}), **axes}
         known = resolved(found, overrides, budget)
         try:
-            cells.append(Preview(axes, known, plan(found, place, overrides, part, positions, budget=budget)))
+            return Preview(axes, known, plan(found, place, overrides, part, positions, budget=budget)), None
         except Denied:
             raise
         except Problem as fault:
-            first = first or fault
-            cells.append(Preview(axes, known, [], fault.detail))
-    _check_faults(cells, first, matrix)
-    return cells
+            return Preview(axes, known, [], fault.detail[:MOST_WORDS]), fault
+
+    return render
 
 
 def _check_faults(cells: list[Preview], first: Problem | None, matrix: Matrix) -> None:
@@ -75,7 +97,6 @@ def start(cluster: Cluster, settings: Settings, definition: Definition, what: St
 
     Invalid, Denied, NotFound, NotConnected, and what sync brings: nothing was written.
     """
-    refuse_python(dict(what.args or {}), "args_override")
     found = preview(settings, definition, what, matrix)
     jobs = next(cell.jobs for cell in found if cell.jobs)
     limits.check(cluster, jobs, matrix, [job for cell in found for job in cell.jobs])
@@ -85,7 +106,8 @@ def start(cluster: Cluster, settings: Settings, definition: Definition, what: St
     is_ahead = not matrix.fail_fast and len(jobs) <= MOST_AHEAD and _has_room(cluster, jobs, matrix)
     sweep = _sweep(cluster, definition, what, matrix, jobs=len(jobs), is_ahead=is_ahead)
     _write(cluster, sweep, found)
-    cluster.hurry()
+    if cluster.hurry:
+        cluster.hurry()
     return sweep
 
 

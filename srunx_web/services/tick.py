@@ -1,5 +1,6 @@
 """What goes on while nobody looks: the tick, and the beat, which starts the cells of sweeps sooner."""
 
+import logging
 import statistics
 import time
 from weakref import WeakKeyDictionary
@@ -7,11 +8,13 @@ from weakref import WeakKeyDictionary
 from peewee import fn
 
 from ..core import progress
+from ..core.errors import Problem
 from ..store import Run, RunJob, Sweep, connected
 from . import attempts, jobs, lanes
 from .advance import advance
 from .cluster import Cluster, fresh
 
+log = logging.getLogger("srunx_web")
 LONGEST_SECONDS = 10  # between two looks for a sweep: as often as the tick
 LATELY = 20  # cells by which is told how long one takes
 _next_look: WeakKeyDictionary[Cluster, float] = WeakKeyDictionary()  # monotonic time
@@ -19,11 +22,17 @@ _next_look: WeakKeyDictionary[Cluster, float] = WeakKeyDictionary()  # monotonic
 
 def tick(cluster: Cluster) -> None:
     """See the queue, learn how vanished jobs ended, then advance the runs and sweeps; without an answer nothing
-    changes."""
+    changes. Should one step fail, the others are taken all the same."""
     jobs.settle(cluster)
-    advance(cluster)
+    for step in (advance, _advance_sweeps, attempts.record):
+        try:
+            step(cluster)
+        except Problem as fault:
+            log.warning("tick: %s", fault.detail)
+
+
+def _advance_sweeps(cluster: Cluster) -> None:
     lanes.advance(cluster, lanes.live(cluster.key))
-    attempts.record(cluster)
 
 
 def beat(cluster: Cluster) -> None:

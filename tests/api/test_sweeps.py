@@ -251,3 +251,14 @@ def test_an_unknown_sweep_is_told(client, place, below, status):
     answer = client.get(f"/api/sweep_runs/{place}{below}")
     assert answer.status_code == status and answer.json["detail"]
     assert status != 404 or answer.json == {"detail": "Sweep run 99 not found"}
+
+
+def test_a_cell_that_can_not_be_rendered_keeps_no_other_from_being_run_again(sweeps, tmp_path):
+    sweeps.create("some", [job("train", "mkdir once && exit 1; echo {{ 9 // n }} >> out")],
+                  args={"n": 1})  # fmt: skip
+    sweep_id = sweeps.sweep("some", {"n": [0, 3]})
+    assert sweeps.settle(sweep_id)["cells_failed"] == 2
+    sweeps.post(sweep_id, "rerun")
+    found = sweeps.settle(sweep_id)
+    assert (found["cells_failed"], found["cells_completed"]) == (1, 1) and written(tmp_path) == ["3"]
+    assert [cell["attempt"] for cell in sweeps.cells(sweep_id)] == [1, 2]

@@ -8,7 +8,7 @@ import pytest
 
 from srunx_web.cluster.slurm import Slurm
 from srunx_web.cluster.ssh import SSHShell, Target
-from srunx_web.core.errors import SlurmFailed
+from srunx_web.core.errors import NotNow, SlurmFailed
 from srunx_web.core.fitting import fits_ahead, notices
 from srunx_web.core.matrix import Matrix
 from srunx_web.core.model import Job, Submission
@@ -145,7 +145,7 @@ def test_so_many_jobs_as_we_say_are_taken(slurm, directives, most):
     assert notice.is_fatal and notice.text.endswith(f"set max_parallel to {most} or lower")
     assert not any(notice.is_fatal for notice in told(slurm, script(directives), sweep(most)))
     assert all(slurm.submit(Submission(script(directives))) for _ in range(most))
-    with pytest.raises(SlurmFailed, match="MaxSubmitJob"):
+    with pytest.raises(NotNow, match="MaxSubmitJob"):
         slurm.submit(Submission(script(directives)))
 
 

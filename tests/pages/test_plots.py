@@ -11,6 +11,7 @@ from flask import render_template_string
 from srunx_web.core.metrics import Metric
 from srunx_web.core.results import Row, Table
 from srunx_web.pages import plots
+from srunx_web.services.results import NOT_READ
 
 METRICS = (Metric("val_acc"), Metric("loss", goal="min"))
 PARTIALS = '{% include "sweeps/_plots.html" %}{% include "sweeps/_results.html" %}'
@@ -34,11 +35,11 @@ ROWS = [
 def shown(app):
     """shown(rows, **query): (results, their HTML)."""
 
-    def show(rows=ROWS, **query):
+    def show(rows=ROWS, metrics=METRICS, told=None, **query):
         with app.test_request_context("/sweeps/3"):
             asked = plots.ResultsQuery().load(query)
-            found = plots.results(Table(("lr",), METRICS, rows), asked, lambda **changes: f"?{urlencode(changes)}")
             more = {"url": lambda **changes: f"?{urlencode(changes)}", "sweep": SimpleNamespace(id=3), "hidden": []}
+            found = plots.results(Table(("lr",), metrics, rows), asked, more["url"], told)
             return found, render_template_string(PARTIALS, results=found, **more)
 
     return show
@@ -64,6 +65,23 @@ def test_what_has_no_value_says_why(shown):
     html = shown()[1]
     assert 'aria-label="no value: no line matches">no value<' in html and ">NaN<" in html
     assert 'aria-label="no value: the cell was failed">–<' in html
+
+
+def test_a_cell_that_is_not_read_yet_is_not_told_to_have_no_value(shown):
+    html = shown([*ROWS[:2], row(2, faults={"val_acc": NOT_READ, "loss": NOT_READ})])[1]
+    assert "1 not read yet" in html and 'aria-label="not read yet">…<' in html and "no value</i>" not in html
+
+
+def test_one_curve_says_all_of_one_parameter_and_one_metric(shown):
+    assert "curve" in shown()[1] and "Parallel coordinates" in shown()[1]
+    alone = shown(metrics=METRICS[:1])[1]
+    assert "curve" in alone and "Parallel coordinates" not in alone
+
+
+def test_a_row_says_why_its_cell_failed_and_how_long_one_runs(shown):
+    told = plots.Told({"run-2": "exit 3 <b>"}, {"run-5": 1000})
+    html = shown([*ROWS[:5], row(5, "running")], told=told)[1]
+    assert ">exit 3 &lt;b&gt;</small>" in html and 'data-start="1000"' in html
 
 
 def test_a_head_says_how_it_sorts_and_turns_it_round(shown):

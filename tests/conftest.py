@@ -1,5 +1,6 @@
 """What the tests stand on: the app on the embedded executor, the real clusters, a real browser."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -95,6 +96,12 @@ def jobs(client):
     return Jobs(client)
 
 
+def _run(server) -> None:
+    """Serve until it is closed, which its loop may notice in the middle of asking for its sockets."""
+    with contextlib.suppress(OSError):
+        server.run()
+
+
 @pytest.fixture
 def serving():
     """serving(app): the URL of the app on a real server."""
@@ -102,7 +109,7 @@ def serving():
 
     def serve(app) -> str:
         server = waitress.create_server(app, host="127.0.0.1", port=0, threads=24)
-        threading.Thread(target=server.run, daemon=True).start()
+        threading.Thread(target=_run, args=(server,), daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.effective_port}"
 
@@ -163,8 +170,8 @@ def cluster(release: str | None) -> TestCluster:
 
 @pytest.fixture(scope="session")
 def slurm() -> TestCluster:
-    """This machine's own Slurm."""
-    return cluster(None)
+    """This machine's own Slurm, or that of the release SRUNX_TEST_ON."""
+    return cluster(os.environ.get("SRUNX_TEST_ON"))
 
 
 @pytest.fixture

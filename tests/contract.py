@@ -350,11 +350,11 @@ class SchedulerContract:
     # ---- the ends that people make
 
     def test_cancelling_ends_a_job_and_its_children(self):
-        id_ = self.submit("(sleep 5; touch late) & sleep 600; touch late")
+        id_ = self.submit("(sleep 9; touch late) & sleep 600; touch late")
         self.wait(id_, {RUNNING})
         self.scheduler.cancel([str(id_)])
         assert self.end(id_) == CANCELLED
-        time.sleep(5.5)
+        time.sleep(9.5)
         assert not self.exists("late")
 
     def test_a_held_job_waits_until_it_is_cancelled(self):

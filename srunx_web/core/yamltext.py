@@ -177,6 +177,8 @@ def _compose(text: str) -> tuple[_Reader, Node | None]:
         return reader, reader.get_single_node()
     except yaml.MarkedYAMLError as fault:
         words = ", ".join(filter(None, (fault.context, fault.problem)))
+        if "nesting depth" in words:  # libyaml has a limit of its own, which it meets while it reads ahead
+            words = f"nested deeper than {DEPTH} levels"
         raise _fault(words, fault.problem_mark or fault.context_mark) from None
     except (ValueError, OverflowError):  # an escape beyond Unicode, without libyaml
         raise _fault("there is no such character", reader.get_mark()) from None

@@ -36,7 +36,7 @@ def _enter(sweep: Sweep, new: str) -> str:
     """Give the sweep a state, and record it as an event; nothing when it has it, or one that is final."""
     if new == sweep.status or sweep.status in progress.TERMINAL:
         return sweep.status
-    over = {"completed_at": time.time()} if new in progress.TERMINAL else {}
+    over = {"completed_at": time.time(), "error": None} if new in progress.TERMINAL else {}
     mine = (Sweep.id == sweep.id) & (Sweep.status == sweep.status)
     if Sweep.update(status=new, **over).where(mine).execute():
         record(sweep.id, sweep.status, new)

@@ -1,4 +1,4 @@
-"""Starting a sweep: every cell checked and rendered, then all rows in one transaction; and running cells again."""
+"""Starting a sweep: every cell checked and rendered, the mounts synced, then all rows in one transaction."""
 
 import time
 import uuid

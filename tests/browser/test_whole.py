@@ -23,7 +23,7 @@ def test_a_diamond_from_the_builder_to_completed(page, server, slurm, shared):
     page.goto(server.url + "/workflows/new")
     build(page)
     page.get_by_role("link", name="Run", exact=True).first.click()
-    page.get_by_label("seconds").fill("6")
+    page.get_by_role("textbox", name="seconds").fill("6")
     page.get_by_role("button", name="Run", exact=True).click()
     page.wait_for_url(re.compile(r"/runs/[0-9a-f-]{36}"))
     expect(node(page, "train")).to_contain_text("running", timeout=20000)

@@ -41,9 +41,9 @@ def lines(slurm, shared) -> list[list[str]]:
 
 
 def test_every_cell_runs_exactly_once(slurm, shared, tmp_path):
-    ended = fault_runs(tmp_path / "root", shared, 450, **slurm.environ(), **SHORT)
+    ended = fault_runs(tmp_path / "root", shared, 700, **slurm.environ(), **SHORT)
     check(ended, slurm.user("cat", f"{shared}/ran"))
-    assert len(ended) >= 10 and {found.get("sweep") for found in ended.values()} <= {None, "completed"}
+    assert len(ended) >= 7 and {found.get("sweep") for found in ended.values()} <= {None, "completed"}
 
 
 def test_the_next_cell_starts_without_us(app, sweeps, slurm, shared):

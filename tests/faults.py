@@ -61,15 +61,21 @@ def begin(settings: Settings, is_last, is_blind: bool = False) -> None:
     if settings.profile:
         cluster.scheduler.version()  # connected before the first line counts
 
+    die_at(is_last, CODE)
+    launch.start(cluster, settings, workflows.show(settings, "flow"), launch.Start())
+
+
+def die_at(is_last, code: set[str]) -> None:
+    """Kill this process at the first (frame, event) in these files that is the last one."""
+
     def watch(frame, event, _argument):
-        if frame.f_code.co_filename not in CODE:
+        if frame.f_code.co_filename not in code:
             return None
         if is_last(frame, event):
             os.kill(os.getpid(), signal.SIGKILL)
         return watch
 
     sys.settrace(watch)
-    launch.start(cluster, settings, workflows.show(settings, "flow"), launch.Start())
 
 
 def at_line(number: int):

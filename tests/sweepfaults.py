@@ -23,7 +23,7 @@ from srunx_web.services.launch import Start
 from srunx_web.services.tick import tick
 from srunx_web.settings import Settings, load
 from srunx_web.store import Run, Sweep, connected, open_database
-from tests.faults import AT_ONCE, LONGEST, PACKAGE, at_line, in_a_process, server
+from tests.faults import AT_ONCE, LONGEST, PACKAGE, at_line, die_at, in_a_process, server
 
 NAMES = ("sweepstart", "sweeps", "lanes", "counts", "submission", "records", "follow", "advance", "rows")
 CODE = {str(PACKAGE / f"services/{name}.py") for name in NAMES}
@@ -61,14 +61,7 @@ def begin(settings: Settings, is_last, is_cancelled: bool) -> None:
     if settings.profile:
         cluster.scheduler.version()  # connected before the first line counts
 
-    def watch(frame, event, _argument):
-        if frame.f_code.co_filename not in CODE:
-            return None
-        if is_last(frame, event):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return watch
-
-    sys.settrace(watch)
+    die_at(is_last, CODE)
     matrix = Matrix({"n": list(range(CELLS))}, max_parallel=LANES)
     made = sweepstart.start(cluster, settings, workflows.show(settings, "flow"), Start(), matrix)
     tick(cluster)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
-from marshmallow import EXCLUDE, Schema, fields, validate
+from marshmallow import fields, validate
 
 from ..core import progress
 from ..core.errors import Problem
@@ -14,7 +14,7 @@ from ..services.cluster import PAGE_WAIT
 from ..services.follow import Entry
 from ..store import Run
 from . import drawer as drawers
-from . import log
+from . import forms, log
 from .forms import read
 from .graph import MOST_EDGES, placed
 from .runparts import attempt, exit_words, nodes, numbers, to_rerun
@@ -24,16 +24,10 @@ blp = Blueprint("runs_pages", __name__, url_prefix="/runs")
 ERRORS_WAIT, POLL_WAIT = 0.4, 0.15  # seconds for the ends of failed jobs' logs
 
 
-class ListQuery(Schema):
-    """What the URL of the list may say; what makes no sense is as if it were not there."""
+class ListQuery(forms.ListQuery):
+    """With the states of these."""
 
-    class Meta:
-        unknown = EXCLUDE
-
-    q = fields.String(load_default="", validate=validate.Length(max=200))
-    workflow = fields.String(load_default="", validate=validate.Length(max=300))
     state = fields.String(load_default="", validate=validate.OneOf(runlist.STATES))
-    page = fields.Integer(load_default=1, validate=validate.Range(1, 10**6))
 
 
 class RunQuery(log.LogQuery):
@@ -57,12 +51,7 @@ def index():
 @blp.get("/rows")
 def rows():
     """The table alone; 204 when it is what the reader has (`v`)."""
-    listing = _listing(read(ListQuery, request.args))
-    if listing["version"] == request.args.get("v"):
-        return "", 204
-    # asked by a person, not by the clock: the address bar shows what is seen
-    headers = {} if "v" in request.args else {"HX-Replace-Url": listing["url"]()}
-    return render_template("runs/_rows.html", **listing), headers
+    return forms.rows_again("runs/_rows.html", _listing(read(ListQuery, request.args)))
 
 
 def _listing(query: dict) -> dict:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from flask import Blueprint, render_template, request, url_for
-from marshmallow import EXCLUDE, Schema, fields, validate
+from marshmallow import Schema, fields, validate
 
 from ..core import eta, progress
 from ..core.sweep import CELL_STATES, SWEEP_STATES
@@ -16,7 +16,7 @@ from ..services.runlist import label
 from ..services.sweeps import Cell
 from ..services.workflows import Definition
 from ..store import Sweep
-from . import log, plots, sweepparts
+from . import forms, log, plots, sweepparts
 from .celldrawer import drawer, is_same
 from .forms import read
 from .sweepparts import AT
@@ -28,16 +28,10 @@ VALUES_SHOWN = 30  # of an axis, likewise
 SETTLES = 150  # seconds after the end, in which metrics may still be read
 
 
-class ListQuery(Schema):
-    """What the URL of the list may say; what makes no sense is as if it were not there."""
+class ListQuery(forms.ListQuery):
+    """With the states of these."""
 
-    class Meta:
-        unknown = EXCLUDE
-
-    q = fields.String(load_default="", validate=validate.Length(max=200))
-    workflow = fields.String(load_default="", validate=validate.Length(max=300))
     state = fields.String(load_default="", validate=validate.OneOf(SWEEP_STATES))
-    page = fields.Integer(load_default=1, validate=validate.Range(1, 10**6))
 
 
 class SweepQuery(log.LogQuery, plots.ResultsQuery):
@@ -64,12 +58,7 @@ def index():
 @blp.get("/rows")
 def rows():
     """The table alone; 204 when it is what the reader has (`v`)."""
-    listing = _listing(read(ListQuery, request.args))
-    if listing["version"] == request.args.get("v"):
-        return "", 204
-    # asked by a person, not by the clock: the address bar shows what is seen
-    headers = {} if "v" in request.args else {"HX-Replace-Url": listing["url"]()}
-    return render_template("sweeps/_rows.html", **listing), headers
+    return forms.rows_again("sweeps/_rows.html", _listing(read(ListQuery, request.args)))
 
 
 def _listing(query: dict) -> dict:

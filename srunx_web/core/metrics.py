@@ -28,7 +28,6 @@ _CALLS = re.compile(r"\(\?(?:R|&|P>|[+-]?\d)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _NUMBER = re.compile(r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf|infinity)", re.ASCII | re.IGNORECASE)
-_INDEX = re.compile(r"\d{1,9}", re.ASCII)
 _BREAKS = re.compile(r"[\r\n]+")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _LESS_IS_BETTER = frozenset(

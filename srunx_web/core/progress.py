@@ -9,7 +9,6 @@ from .workflow import topological
 
 PENDING, SYNCING, SUBMITTING, RUNNING = "pending", "syncing", "submitting", "running"
 COMPLETED, FAILED, CANCELLED = "completed", "failed", "cancelled"
-RUN_STATES = (PENDING, SYNCING, SUBMITTING, RUNNING, COMPLETED, FAILED, CANCELLED)
 TERMINAL = frozenset({COMPLETED, FAILED, CANCELLED})
 
 

@@ -30,11 +30,6 @@ class Wanted(NamedTuple):
     at: Mapping[str, str] = {}
     sort: str = ""
 
-    @property
-    def is_some(self) -> bool:
-        """Whether any cell may be left out."""
-        return bool(self.state or self.at)
-
 
 def text(value: object) -> str:
     """A value as it is typed."""

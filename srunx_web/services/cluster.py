@@ -86,6 +86,12 @@ class Cluster:
         self.mine.expire()
         self.everyone.expire()
 
+    def wake(self) -> bool:
+        """Tell the poller that something new waits for it; False where there is none."""
+        if self.hurry:
+            self.hurry()
+        return self.hurry is not None
+
     def look(self) -> set[int]:
         """The ids that slurmctld knows now, arrays by their own; what it says of them is on record then."""
         jobs = self._queue()

@@ -60,8 +60,7 @@ def rerun(cluster: Cluster, settings: Settings, sweep_id: int, what: Again) -> S
     copy(cluster, settings, used_mounts(settings, _new(planned), whole.default_project or sweep.mount))
     again = [run for run in runs if run.cell in {one.run.cell for one in planned}]
     _write(cluster, sweep, again, planned, _words(again, what))
-    if cluster.hurry:
-        cluster.hurry()
+    cluster.wake()
     return show(sweep_id)
 
 

@@ -84,9 +84,7 @@ def refresh(cluster: Cluster, sweep_id: int, wait: float) -> Sweep:
 
 def hurry(cluster: Cluster) -> None:
     """Let cells start for which there is room: by the poller, for it may take long; without one, now."""
-    if cluster.hurry:
-        cluster.hurry()
-    else:
+    if not cluster.wake():
         lanes.advance(cluster, lanes.live(cluster.key))
 
 

@@ -106,8 +106,7 @@ def start(cluster: Cluster, settings: Settings, definition: Definition, what: St
     is_ahead = not matrix.fail_fast and len(jobs) <= MOST_AHEAD and _has_room(cluster, jobs, matrix)
     sweep = _sweep(cluster, definition, what, matrix, jobs=len(jobs), is_ahead=is_ahead)
     _write(cluster, sweep, found)
-    if cluster.hurry:
-        cluster.hurry()
+    cluster.wake()
     return sweep
 
 

@@ -46,7 +46,7 @@ def written(app, states: list[str], matrix: dict | None = None, **more) -> Sweep
     """A sweep on record whose cells are in these states, each a minute long; nobody goes on with it."""
     matrix = matrix or {"lr": [(place + 1) / 10 for place in range(len(states))]}
     counts = {f"cells_{state}": states.count(state) for state in STATES}
-    usual = {"status": "completed", "completed_at": 2000, "started_at": 1000, "is_synced": False}
+    usual = {"status": "completed", "completed_at": 2000, "started_at": 1000}
     sweep = written_sweep(app, matrix=matrix, **{**usual, **counts, **more})
     for number, state in enumerate(states):
         ended = 1060 + number if state not in ("pending", "running") else None
@@ -382,7 +382,7 @@ def _thousand(app) -> Sweep:
     matrix = {"lr": [place / 1000 for place in range(1, 11)], "seed": [*range(100)]}
     counts = {"cells_completed": 250, "cells_pending": 750}
     with connected(), db.atomic():
-        sweep = written_sweep(app, matrix=matrix, is_synced=False, **counts)
+        sweep = written_sweep(app, matrix=matrix, **counts)
         for number in range(Matrix(matrix).size):
             is_over = number % 4 == 0
             more = {"status": "completed" if is_over else "pending", "completed_at": time.time() if is_over else None}
